@@ -1,0 +1,5 @@
+export * from './agent-api.ts';
+export * from './guard-protocol.ts';
+export * from './operator-api.ts';
+export * from './order.ts';
+export * from './paths.ts';

@@ -1,0 +1,9 @@
+export {
+  type AnyOperation,
+  type ChangeOutcome,
+  eraseTypes,
+  type Operation,
+  type Resource,
+  type Step,
+  type Verification,
+} from './operation.ts';

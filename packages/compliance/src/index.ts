@@ -1,0 +1,1 @@
+export type { Check, CheckContext, CheckResult } from './check.ts';

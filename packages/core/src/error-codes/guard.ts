@@ -1,0 +1,4 @@
+/** Error codes of the guard. */
+import type { ErrorTable } from './table.ts';
+
+export const GUARD_ERRORS = {} as const satisfies ErrorTable;

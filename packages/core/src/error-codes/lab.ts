@@ -1,0 +1,4 @@
+/** Error codes of the lab. */
+import type { ErrorTable } from './table.ts';
+
+export const LAB_ERRORS = {} as const satisfies ErrorTable;
