@@ -1,4 +1,5 @@
 export type { Clock } from './clock.ts';
+export { canonicalJson } from './canonical-json.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorEntry, type Remedy } from './error-codes/all.ts';
 export { hasCode, HoldfastError, type HoldfastErrorOptions, isHoldfastError, type LogFields } from './errors.ts';
 export {
