@@ -1,1 +1,2 @@
 export type * from './ports.ts';
+export { MAX_RULESET_BYTES, normalizeRuleset } from './ruleset.ts';
