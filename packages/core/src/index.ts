@@ -1,6 +1,7 @@
 export type { Clock } from './clock.ts';
 export { canonicalJson } from './canonical-json.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorEntry, type Remedy } from './error-codes/all.ts';
+export { renderErrorsDoc } from './errors-doc.ts';
 export { hasCode, HoldfastError, type HoldfastErrorOptions, isHoldfastError, type LogFields } from './errors.ts';
 export {
   type BundleId,
@@ -20,3 +21,9 @@ export {
 } from './ids.ts';
 export type { Json, JsonObject } from './json.ts';
 export { Secret } from './secret.ts';
+export {
+  isInsideWindow,
+  type MaintenanceWindow,
+  nextWindowStart,
+  parseMaintenanceWindow,
+} from './maintenance-window.ts';
