@@ -2,7 +2,7 @@
  * What agents and the server say to each other, over mutual TLS 1.3 under `/api/v1/agent`
  * (and `/api/v1/enroll`, which has no client certificate yet but a one-time token).
  */
-import { BundleIdSchema, InstantSchema } from '@holdfast/evidence';
+import { BundleIdSchema, InstantSchema } from '@holdfast/evidence/statement';
 import { z } from 'zod';
 
 const Base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);

@@ -10,7 +10,7 @@ import {
   OUTCOMES,
   PredicateSchema,
   SEVERITIES,
-} from '@holdfast/evidence';
+} from '@holdfast/evidence/statement';
 import { z } from 'zod';
 import { AgentHealthSchema, PinnedKeySchema, REMEDIATION_STATES } from './agent-api.ts';
 
@@ -239,3 +239,13 @@ export const EventSchema = z.strictObject({
   id: z.string().nullable(),
 });
 export type LiveEvent = z.infer<typeof EventSchema>;
+
+export type CheckStatus = z.infer<typeof CheckStatusSchema>;
+export type HostFinding = z.infer<typeof HostFindingSchema>;
+export type EvidenceDetail = z.infer<typeof EvidenceDetailSchema>;
+export type InclusionProof = z.infer<typeof InclusionProofSchema>;
+export type TrustView = z.infer<typeof TrustViewSchema>;
+export type Summary = z.infer<typeof SummarySchema>;
+export type EnrollmentToken = z.infer<typeof EnrollmentTokenSchema>;
+export type OrderView = z.infer<typeof OrderViewSchema>;
+export type Problem = z.infer<typeof ProblemSchema>;

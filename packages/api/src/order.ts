@@ -3,7 +3,7 @@
  * DSSE envelope with payload type `ORDER_PAYLOAD_TYPE` over canonical JSON of this shape.
  */
 import { ID_PATTERN, type Json } from '@holdfast/core';
-import { InstantSchema } from '@holdfast/evidence';
+import { InstantSchema } from '@holdfast/evidence/statement';
 import { z } from 'zod';
 
 export const ORDER_PAYLOAD_TYPE = 'application/vnd.holdfast.order+json';
