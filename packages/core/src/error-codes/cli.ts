@@ -1,4 +1,20 @@
 /** Error codes of the command line. */
 import type { ErrorTable } from './table.ts';
 
-export const CLI_ERRORS = {} as const satisfies ErrorTable;
+export const CLI_ERRORS = {
+  ERR_CLI_USAGE: {
+    remedy: 'fix-input',
+    title: 'The command was not called as its help says',
+    text: 'An option, an argument or a combination of them is not one the command takes. `holdfast <command> --help` shows what it does take, with examples.',
+  },
+  ERR_CLI_NEEDS_ROOT: {
+    remedy: 'reauthenticate',
+    title: 'Only root can do this',
+    text: 'The guard, enrolment of a real host and lab hosts with a kernel of their own need root. Run the command as root, or use `--simulated` where the command offers it.',
+  },
+  ERR_CLI_NOT_SET_UP: {
+    remedy: 'fix-input',
+    title: 'Nothing is set up here',
+    text: 'The command looks for files that enrolment or `holdfast up` writes and found none under the given root. Enrol the host, start `holdfast up`, or name another `--root`.',
+  },
+} as const satisfies ErrorTable;

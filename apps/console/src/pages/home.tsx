@@ -1,0 +1,136 @@
+import type { Attention, Summary } from '@holdfast/api';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { api } from '../api.ts';
+import { Age } from '../parts/age.tsx';
+import { Badge } from '../parts/badge.tsx';
+import { EnrollHost } from '../parts/enroll-host.tsx';
+import { Loaded } from '../parts/loaded.tsx';
+import { RemediationTrack } from '../parts/remediation-track.tsx';
+import { Score } from '../parts/score.tsx';
+
+/** What needs attention now, each with the next step; then how the fleet stands (W-02). */
+export function HomePage() {
+  const summary = useQuery({ queryKey: ['summary'], queryFn: api.summary });
+  const attention = useQuery({ queryKey: ['attention'], queryFn: api.attention });
+  const remediations = useQuery({ queryKey: ['remediations', 'recent'], queryFn: () => api.remediations({}) });
+  return (
+    <>
+      <h1>Home</h1>
+      <Loaded query={summary}>
+        {(data) => (data.hosts.total === 0 ? <EnrollHost /> : <Overview summary={data} />)}
+      </Loaded>
+      <section aria-labelledby="attention">
+        <h2 id="attention">Needs attention</h2>
+        <Loaded query={attention}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <p className="notice notice-good">Nothing needs a person now.</p>
+            ) : (
+              <ul className="attention">
+                {items.map((item) => (
+                  <AttentionItem
+                    key={`${item.kind}-${item.hostId ?? ''}-${item.check ?? ''}-${item.bundleId ?? ''}`}
+                    item={item}
+                  />
+                ))}
+              </ul>
+            )
+          }
+        </Loaded>
+      </section>
+      <section aria-labelledby="remediations">
+        <h2 id="remediations">Remediations</h2>
+        <Loaded query={remediations}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <p className="quiet">No drift has been healed yet.</p>
+            ) : (
+              <div className="stack">
+                {items.slice(0, 10).map((item) => (
+                  <RemediationTrack key={item.remediationId} remediation={item} />
+                ))}
+              </div>
+            )
+          }
+        </Loaded>
+      </section>
+    </>
+  );
+}
+
+function Overview({ summary }: { summary: Summary }) {
+  const { hosts, evidence, remediations } = summary;
+  return (
+    <section className="overview" aria-label="Fleet">
+      <Score value={summary.score} label="compliance score" />
+      <dl className="figures">
+        <Figure name="hosts" value={hosts.total} detail={`${hosts.good} good`} />
+        <Figure
+          name="drifting"
+          value={hosts.drift}
+          detail={`${remediations.open} being healed`}
+          bad={hosts.drift > 0}
+        />
+        <Figure
+          name="unknown or silent"
+          value={hosts.unknown + hosts.silent}
+          detail="never counted as good"
+          bad={hosts.unknown + hosts.silent > 0}
+        />
+        <Figure name="healed in 24 h" value={remediations.fixed24h} detail={`${remediations.reverted24h} reverted`} />
+        <Figure
+          name="evidence bundles"
+          value={evidence.total}
+          detail={evidence.unanchored === 0 ? 'all in the log' : `${evidence.unanchored} not yet in the log`}
+        />
+      </dl>
+      <p className="quiet">
+        newest evidence <Age of={evidence.lastReceivedAt} />
+      </p>
+    </section>
+  );
+}
+
+function Figure({ name, value, detail, bad = false }: { name: string; value: number; detail: string; bad?: boolean }) {
+  return (
+    <div className={bad ? 'figure figure-bad' : 'figure'}>
+      <dt>{name}</dt>
+      <dd>
+        <span className="figure-value">{value.toLocaleString()}</span>
+        <span className="quiet">{detail}</span>
+      </dd>
+    </div>
+  );
+}
+
+function AttentionItem({ item }: { item: Attention }) {
+  return (
+    <li className="attention-item">
+      <Badge state={item.severity} />
+      <div>
+        <strong>
+          {item.hostId === null ? (
+            item.title
+          ) : (
+            <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>
+              {item.title}
+            </Link>
+          )}
+        </strong>
+        <p>{item.nextStep}</p>
+      </div>
+      <span className="quiet">
+        <Age of={item.since} />
+        {item.bundleId === null ? null : (
+          <>
+            {' · '}
+            <Link to="/evidence/$bundleId" params={{ bundleId: item.bundleId }}>
+              evidence
+            </Link>
+          </>
+        )}
+      </span>
+    </li>
+  );
+}

