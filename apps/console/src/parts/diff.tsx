@@ -12,12 +12,10 @@ export function Diff({ text }: { text: string }) {
   return (
     <pre className="diff" tabIndex={0} aria-label="difference from expected to observed">
       {lines.map(({ key, line }) => (
-          <span key={key} className={kindOf(line)}>
-            {line}
-            {'
-'}
-          </span>
-        ))}
+        <span key={key} className={kindOf(line)}>
+          {`${line}\n`}
+        </span>
+      ))}
     </pre>
   );
 }
