@@ -13,6 +13,8 @@ import type { ZodType } from 'zod';
  * - What cannot be read MUST come out as a finding with status `unknown` that says why; a throw is
  *   reported as `error`. Neither ever passes.
  * - Findings MUST be in a stable order: the same host state gives the same findings.
+ * - Controls, remediation, exceptions and the baseline's severity are added by `runChecks`: findings
+ *   made with `pass`, `fail` and `unknown` of `finding.ts` are complete.
  */
 export interface Check<E extends JsonObject = JsonObject> {
   readonly name: string;
@@ -27,6 +29,8 @@ export interface Check<E extends JsonObject = JsonObject> {
 export interface CheckContext {
   readonly host: HostReader;
   readonly nowMs: number;
+  /** Unguessable bytes, for a token nobody else can have written. */
+  readonly randomBytes: (sizeBytes: number) => Uint8Array;
 }
 
 /** What one run of one check came to. */

@@ -1,0 +1,31 @@
+/** A log line that proves by arriving that logging works (C-10). */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HostReader } from '@holdfast/host';
+
+/** Asking often at first costs little and makes the usual case fast. */
+const FIRST_WAIT_MS = 10;
+const MAX_WAIT_MS = 250;
+
+/**
+ * Writes one line with an unguessable token and waits for it at the sink.
+ *
+ * @param withinMs how long the line may take
+ * @returns the milliseconds it took, or `null` when it did not arrive in time
+ */
+export async function sendCanary(
+  { journal, clock }: Pick<HostReader, 'journal' | 'clock'>,
+  randomBytes: (sizeBytes: number) => Uint8Array,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const token = Buffer.from(randomBytes(16)).toString('hex');
+  const startedMs = clock.monotonicMs();
+  await journal.write(`canary ${token}`, signal);
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
+    // A minute of room: the sink's clock may differ from ours, and the token is new anyway.
+    if (await journal.contains(token, withinMs + 60_000, signal)) return clock.monotonicMs() - startedMs;
+    const leftMs = withinMs - (clock.monotonicMs() - startedMs);
+    if (leftMs <= 0) return null;
+    await delay(Math.min(waitMs, leftMs), undefined, { signal });
+  }
+}
