@@ -38,6 +38,16 @@ export interface EnvelopeTrust {
   readonly keys: readonly Uint8Array[];
 }
 
+export interface VerifiedEnvelope {
+  /** The only bytes to act on. */
+  readonly payload: Uint8Array;
+  readonly keyId: string;
+  readonly publicKey: Uint8Array;
+  /** What the signature covers. */
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
 /** `PAE(type, body)` of the protocol: what is signed. */
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array {
   const type = Buffer.from(payloadType);
@@ -94,23 +104,21 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 /**
  * Verifies and only then gives out the payload. Act on these bytes and no others.
  *
- * A signature counts when its `keyid` names a trusted key (or is empty) and that key verifies it;
- * signatures by strangers are ignored, as the protocol says.
+ * A signature counts when its `keyid` names a trusted key and that key verifies it; signatures by
+ * strangers are ignored, as the protocol says.
  *
  * @throws `ERR_SIGNATURE_INVALID` also for another payload type and for an empty set of keys
  */
-export function verifyEnvelope(envelope: Envelope, trust: EnvelopeTrust): { payload: Uint8Array; keyId: string } {
+export function verifyEnvelope(envelope: Envelope, trust: EnvelopeTrust): VerifiedEnvelope {
   const payload = decodeBase64(envelope.payload);
   if (payload === undefined || envelope.payloadType !== trust.payloadType) throw unverified(envelope);
   const signed = preAuthEncoding(envelope.payloadType, payload);
-  const keys = trust.keys.map((publicKey) => ({ publicKey, keyId: keyIdOf(publicKey) }));
+  const keys = new Map(trust.keys.map((publicKey) => [keyIdOf(publicKey), publicKey]));
   for (const { keyid, sig } of envelope.signatures.slice(0, MAX_SIGNATURES)) {
+    const publicKey = keys.get(keyid);
     const signature = decodeBase64(sig);
-    if (signature === undefined) continue;
-    const key = keys.find(
-      ({ publicKey, keyId }) => (keyid === keyId || keyid === '') && verifyEd25519(publicKey, signed, signature),
-    );
-    if (key !== undefined) return { payload, keyId: key.keyId };
+    if (publicKey === undefined || signature === undefined) continue;
+    if (verifyEd25519(publicKey, signed, signature)) return { payload, keyId: keyid, publicKey, signed, signature };
   }
   throw unverified(envelope);
 }

@@ -18,6 +18,7 @@ export {
   MAX_ENVELOPE_BYTES,
   preAuthEncoding,
   signEnvelope,
+  type VerifiedEnvelope,
   verifyEnvelope,
 } from './dsse.ts';
 export {

@@ -1,25 +1,21 @@
+export { buildStatement, kindOf, parseStatement } from './build-statement.ts';
+export { type DetachedEvidence, exportDetached } from './detached.ts';
 export {
-  type Action,
-  ActionSchema,
-  BundleIdSchema,
-  EVIDENCE_KINDS,
-  type EvidenceKind,
-  type Finding,
-  FINDING_STATUSES,
-  FindingSchema,
-  type FindingStatus,
-  InstantSchema,
-  type Known,
-  MAX_EXCERPT_CHARS,
-  type Outcome,
-  OUTCOMES,
-  PAYLOAD_TYPE,
-  type Predicate,
-  PredicateSchema,
-  predicateTypeOf,
-  SEVERITIES,
-  type Severity,
-  type Statement,
-  STATEMENT_TYPE,
-  StatementSchema,
-} from './statement.ts';
+  type EvidenceList,
+  type EvidenceStore,
+  type EvidenceStoreOptions,
+  type IntegrityFinding,
+  openEvidenceStore,
+} from './evidence-store.ts';
+export type { EvidenceFilter, EvidenceStatistics, EvidenceSummary } from './evidence-summary.ts';
+export { evidenceLeafHash, type SealedEvidence, sealEvidence } from './seal-evidence.ts';
+export * from './statement.ts';
+export {
+  type BundleVerdict,
+  type EvidenceKey,
+  type EvidenceKeys,
+  inspectBundle,
+  type VerificationStep,
+  type VerifiedBundle,
+  verifyBundle,
+} from './verify-bundle.ts';
