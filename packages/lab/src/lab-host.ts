@@ -1,0 +1,198 @@
+/**
+ * One running lab host: booting systemd on its disk in its network namespace, finding that systemd
+ * again from any process, and running programs inside.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HoldfastError } from '@holdfast/core';
+import type { CommandResult } from '@holdfast/host';
+import { requireProgram, runCommand } from './commands.ts';
+import { CHECKOUT_IN_HOST, rootOf } from './host-image.ts';
+import type { ExecOptions, LabHostState } from './lab.ts';
+import { commandName, isLeader, listProcesses } from './remains.ts';
+
+const BOOT_POLL_MS = 50;
+const BOOT_TIMEOUT_MS = 60_000;
+const LAUNCHER = join(import.meta.dirname, 'launch.ts');
+const CGROUP_ROOT = '/sys/fs/cgroup';
+
+/** What the guard needs of root inside the host, besides what nspawn leaves anyway. */
+const EXTRA_CAPABILITIES = 'CAP_NET_ADMIN';
+
+export interface LabHostOptions {
+  readonly name: string;
+  /** Also the name of its network namespace. */
+  readonly machine: string;
+  /** Path below each hierarchy, `hf<id>/h<n>`. */
+  readonly cgroup: string;
+  /** Its directory in the lab directory. */
+  readonly directory: string;
+  readonly consolePath: string;
+  /** What stands at `/opt/holdfast` in the host, read-only. */
+  readonly checkout: string;
+}
+
+/**
+ * Directories of a control group in the hierarchies that systemd keeps its units in: the one of
+ * version 2, or `systemd` and `unified` of a hybrid layout. The others belong to nobody here.
+ */
+export function cgroupDirectories(cgroup: string): string[] {
+  return ['', 'systemd', 'unified']
+    .map((hierarchy) => join(CGROUP_ROOT, hierarchy))
+    .filter((root) => existsSync(join(root, 'cgroup.procs')))
+    .map((root) => join(root, cgroup));
+}
+
+/** Starts a detached program in the lab's control group, its output in a file. */
+export function launch(cgroup: string, argv: readonly [string, ...string[]], outputPath: string): void {
+  const groups = cgroupDirectories(cgroup);
+  if (groups.length === 0) {
+    throw new HoldfastError('control groups are not mounted', {
+      code: 'ERR_LAB_NOT_POSSIBLE',
+      fields: { missing: CGROUP_ROOT },
+    });
+  }
+  for (const group of groups) mkdirSync(group, { recursive: true });
+  const output = openSync(outputPath, 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, [LAUNCHER, groups.join(','), ...argv], {
+      cwd: '/',
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
+      detached: true, // outlives us: a lab ends by `down`
+      stdio: ['ignore', output, output],
+    });
+    child.once('error', () => undefined); // seen as a host that does not boot
+    child.unref();
+  } finally {
+    closeSync(output);
+  }
+}
+
+export class LabHost {
+  readonly name: string;
+  readonly #options: LabHostOptions;
+
+  constructor(options: LabHostOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  /** Starts systemd on the host's disk. Does not wait for it. */
+  start(): void {
+    const { machine, cgroup, directory, checkout, consolePath } = this.#options;
+    const nspawn: [string, ...string[]] = [
+      requireProgram('systemd-nspawn'),
+      '--quiet',
+      '--register=no', // there may be no machined, and a lab is nobody's machine
+      '--keep-unit',
+      '--boot',
+      `--directory=${rootOf(directory)}`,
+      `--machine=${machine}`,
+      `--network-namespace-path=/run/netns/${machine}`,
+      `--capability=${EXTRA_CAPABILITIES}`,
+      `--hostname=${this.name}`,
+      '--resolv-conf=off',
+      '--timezone=off',
+      '--link-journal=no',
+      '--console=read-only',
+      `--bind-ro=${checkout.replaceAll(':', String.raw`\:`)}:${CHECKOUT_IN_HOST}`,
+      // What people keep at home on the machine is no part of a lab host.
+      '--tmpfs=/root:mode=0700',
+      '--tmpfs=/home:mode=0755',
+      'systemd.unit=multi-user.target',
+      'systemd.show_status=no',
+    ];
+    launch(cgroup, nspawn, consolePath);
+  }
+
+  /** Living processes of the host and of the nspawn around it. */
+  processes(): number[] {
+    return listProcesses(cgroupDirectories(this.#options.cgroup).filter((path) => existsSync(path)));
+  }
+
+  /** Pid, as the machine counts, of the host's systemd; `undefined` when there is none (yet). */
+  leader(): number | undefined {
+    return this.processes().find((pid) => isLeader(pid) && commandName(pid) === 'systemd');
+  }
+
+  /** @throws `ERR_LAB_HOST_DOWN` */
+  exec(argv: readonly [string, ...string[]], signal: AbortSignal, options: ExecOptions = {}): Promise<CommandResult> {
+    const leader = this.leader();
+    if (leader === undefined) {
+      throw new HoldfastError('the lab host is not running', {
+        code: 'ERR_LAB_HOST_DOWN',
+        fields: { host: this.name },
+      });
+    }
+    return runCommand([requireProgram('nsenter'), '--target', String(leader), '--all', '--', ...argv], signal, options);
+  }
+
+  async state(signal: AbortSignal): Promise<LabHostState> {
+    if (this.leader() === undefined) return 'down';
+    const { stdout } = await this.exec(['/usr/bin/systemctl', 'is-system-running'], signal);
+    const word = Buffer.from(stdout).toString('utf8').trim();
+    return word === 'running' || word === 'degraded' ? word : 'starting';
+  }
+
+  /**
+   * Resolves when the boot is over, these units are active and these TCP ports listen.
+   *
+   * @throws `ERR_LAB_BOOT_FAILED` after a minute, or at once when nspawn has ended
+   */
+  async waitUntilUp(units: readonly string[], ports: readonly number[], signal: AbortSignal): Promise<void> {
+    const endMs = performance.now() + BOOT_TIMEOUT_MS;
+    let seen = false;
+    for (;;) {
+      const state = await this.state(signal).catch(() => 'down' as const);
+      if (state === 'running' || state === 'degraded') break;
+      const alive = this.processes().length > 0;
+      seen ||= alive;
+      if (performance.now() > endMs || (seen && !alive)) throw this.#bootFailed('systemd');
+      await delay(BOOT_POLL_MS, undefined, { signal });
+    }
+    const { stdout } = await this.exec(['/usr/bin/systemctl', 'is-active', ...units], signal);
+    const states = Buffer.from(stdout).toString('utf8').trim().split('\n');
+    const late = units.find((_unit, index) => states[index] !== 'active');
+    if (late !== undefined) throw this.#bootFailed(late);
+    for (let closed = ports; closed.length > 0;) {
+      const listening = this.#listeningPorts();
+      closed = closed.filter((port) => !listening.has(port));
+      if (performance.now() > endMs) throw this.#bootFailed(`port ${closed.join(', ')}`);
+      if (closed.length > 0) await delay(BOOT_POLL_MS, undefined, { signal });
+    }
+  }
+
+  /** TCP ports in state LISTEN (0A) in the host's network, as proc(5) lists them. */
+  #listeningPorts(): ReadonlySet<number> {
+    const leader = this.leader();
+    if (leader === undefined) return new Set();
+    const table = readFileSync(`/proc/${leader}/net/tcp`, 'utf8');
+    return new Set(
+      [...table.matchAll(/: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 0A /g)].map((match) => Number.parseInt(match[1] ?? '', 16)),
+    );
+  }
+
+  #bootFailed(unit: string): HoldfastError {
+    return new HoldfastError('the lab host did not come up', {
+      code: 'ERR_LAB_BOOT_FAILED',
+      fields: { host: this.name, unit, console: this.#options.consolePath },
+    });
+  }
+
+  /** Proportional set size of all processes, which counts shared pages once; `null` when there are none. */
+  memoryBytes(): number | null {
+    const pids = this.processes();
+    if (pids.length === 0) return null;
+    return pids.reduce((sum, pid) => sum + proportionalSetSize(pid), 0);
+  }
+}
+
+function proportionalSetSize(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // ended meanwhile
+  }
+}
