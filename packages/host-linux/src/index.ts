@@ -1,0 +1,12 @@
+export { fingerprintsOf } from './authorized-keys.ts';
+export { inNetworkNamespace, SpawnCommandRunner } from './command-runner.ts';
+export { DescriptorFiles } from './descriptor-files.ts';
+export { NftablesPacketFilter } from './nftables-packet-filter.ts';
+export { type LinuxHostOptions, openLinuxHost, openLinuxReader, type PrivilegedReaders } from './open-linux-host.ts';
+export { ProcSockets } from './proc-sockets.ts';
+export { ShadowAccounts } from './shadow-accounts.ts';
+export { SntpTimeSources } from './sntp-time-sources.ts';
+export { CANARY_TAG, SyslogJournal } from './syslog-journal.ts';
+export { bootId, systemClock } from './system-clock.ts';
+export { SystemdServices } from './systemd-services.ts';
+export { X509Certificates } from './x509-certificates.ts';
