@@ -36,10 +36,21 @@ describe('fingerprintsOf', () => {
     ['a certificate authority', `cert-authority ${A}`],
     ['a key twice', `${A}\n${A} again`],
   ];
-  for (const [name, text] of cases) it(`C-01: finds the key: ${name}`, () => assert.deepEqual(fingerprintsOf(text), [fingerprint]));
+  for (const [name, text] of cases)
+    it(`C-01: finds the key: ${name}`, () => assert.deepEqual(fingerprintsOf(text), [fingerprint]));
 
   it('sorts', () => assert.deepEqual(fingerprintsOf(`${A}\n${B}`), fingerprintsOf(`${B}\n\n# c\n${A}`)));
 
-  const none = ['', '#' + A, 'ssh-ed25519', 'ssh-ed25519 AAAA', `ssh-rsa ${blob(1)}`, `ssh-ed25519 ${blob(1).slice(0, 8)}`, `command="open ${A}`, `x${' '.repeat(20_000)}${A}`];
-  for (const text of none) it(`finds no key in ${JSON.stringify(text.slice(0, 30))}`, () => assert.deepEqual(fingerprintsOf(text), []));
+  const none = [
+    '',
+    '#' + A,
+    'ssh-ed25519',
+    'ssh-ed25519 AAAA',
+    `ssh-rsa ${blob(1)}`,
+    `ssh-ed25519 ${blob(1).slice(0, 8)}`,
+    `command="open ${A}`,
+    `x${' '.repeat(20_000)}${A}`,
+  ];
+  for (const text of none)
+    it(`finds no key in ${JSON.stringify(text.slice(0, 30))}`, () => assert.deepEqual(fingerprintsOf(text), []));
 });

@@ -22,7 +22,7 @@ const DRAIN_MS = 1_000;
 function openStdin(bytes: Uint8Array): number {
   const fd = openSync('/dev/shm', O_TMPFILE | constants.O_RDWR, 0o600);
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
     return fd;
   } catch (cause) {
     closeSync(fd);

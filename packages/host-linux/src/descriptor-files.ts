@@ -53,7 +53,7 @@ export class DescriptorFiles implements Files {
     signal.throwIfAborted();
     using parent = openParent(this.#root, parseHostPath(path));
     if (parent === undefined) throw fail('ERR_HOST_FILE_MISSING', path);
-    return readOpened(await openFile(parent, path), path, maxBytes, signal);
+    return await readOpened(await openFile(parent, path), path, maxBytes, signal);
   }
 
   /** As `read`, but follows symlinks, also in the last component and never out of the root: as sshd does for keys. */
@@ -65,7 +65,7 @@ export class DescriptorFiles implements Files {
       const stats = parent && lstatIn(parent, path);
       if (parent === undefined || !stats?.isSymbolicLink()) {
         if (parent === undefined || stats === undefined) throw fail('ERR_HOST_FILE_MISSING', path);
-        return readOpened(await openFile(parent, path), path, maxBytes, signal);
+        return await readOpened(await openFile(parent, path), path, maxBytes, signal);
       }
       const target = readlinkSync(parent.at());
       next = target.startsWith('/') ? target : `${next.slice(0, next.lastIndexOf('/'))}/${target}`;

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { isExpired, isShadowLine, lockedLine, parsePasswd, parseShadow, passwordState, replaceShadowLine } from './password-files.ts';
+import {
+  isExpired,
+  isShadowLine,
+  lockedLine,
+  parsePasswd,
+  parseShadow,
+  passwordState,
+  replaceShadowLine,
+} from './password-files.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -13,8 +21,18 @@ describe('parsePasswd', () => {
       { name: 'toor', password: 'x', uid: 0, gid: 0, home: '/root', shell: '/bin/sh' },
     ]);
   });
-  for (const line of ['root', 'root:x:0', ':x:0:0::/:/bin/sh', 'a:x:-1:0::/:/bin/sh', 'a:x::0::/:/bin/sh', 'a:x:4294967295:0::/:/bin/sh', 'a:x:0x0:0::/:/bin/sh', 'a:x:0:0::/:/bin/sh:more']) {
-    it(`C-01: passes over no line it does not understand: ${line}`, () => assert.equal(parsePasswd(`${line}\n`), undefined));
+  for (const line of [
+    'root',
+    'root:x:0',
+    ':x:0:0::/:/bin/sh',
+    'a:x:-1:0::/:/bin/sh',
+    'a:x::0::/:/bin/sh',
+    'a:x:4294967295:0::/:/bin/sh',
+    'a:x:0x0:0::/:/bin/sh',
+    'a:x:0:0::/:/bin/sh:more',
+  ]) {
+    it(`C-01: passes over no line it does not understand: ${line}`, () =>
+      assert.equal(parsePasswd(`${line}\n`), undefined));
   }
 });
 
@@ -33,7 +51,8 @@ describe('passwordState', () => {
     ['x', 'unknown'],
     ['$6', 'unknown'],
   ];
-  for (const [field, want] of cases) it(`C-01: ${JSON.stringify(field)} is ${want}`, () => assert.equal(passwordState(field), want));
+  for (const [field, want] of cases)
+    it(`C-01: ${JSON.stringify(field)} is ${want}`, () => assert.equal(passwordState(field), want));
 });
 
 describe('isExpired', () => {

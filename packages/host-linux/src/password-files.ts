@@ -59,7 +59,8 @@ export function passwordState(field: string | undefined): PasswordState {
   if (field === '') return 'empty';
   // `!` locks what follows; `*` is no hash of anything. Both let nobody in by password.
   if (field.startsWith('!') || field.startsWith('*')) return 'locked';
-  if (/^\$[^$]+\$.+/.test(field) || /^_[./0-9A-Za-z]{19}$/.test(field) || /^[./0-9A-Za-z]{13}$/.test(field)) return 'set';
+  if (/^\$[^$]+\$.+/.test(field) || /^_[./0-9A-Za-z]{19}$/.test(field) || /^[./0-9A-Za-z]{13}$/.test(field))
+    return 'set';
   return 'unknown';
 }
 

@@ -46,6 +46,8 @@ function formatAddress(hex: string): string {
   return bytes.length === 4 ? bytes.join('.') : formatIpv6(bytes);
 }
 
+const hexGroups = (groups: readonly number[]): string => groups.map((group) => group.toString(16)).join(':');
+
 /** RFC 5952 §4: lower case, no leading zeros, the longest run of zeros (first of equals, two or more) as `::`. */
 function formatIpv6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2));
@@ -59,7 +61,6 @@ function formatIpv6(bytes: Buffer): string {
     while (groups[at + length] === 0) length += 1;
     if (length > best.length) best = { at, length };
   }
-  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
-  if (best.length < 2) return text(groups);
-  return `${text(groups.slice(0, best.at))}::${text(groups.slice(best.at + best.length))}`;
+  if (best.length < 2) return hexGroups(groups);
+  return `${hexGroups(groups.slice(0, best.at))}::${hexGroups(groups.slice(best.at + best.length))}`;
 }

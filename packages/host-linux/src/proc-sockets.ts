@@ -10,7 +10,8 @@ import { parseSocketTable, SOCKET_TABLES, sortSockets } from './proc-net.ts';
 export type ReadSocketTable = (table: (typeof SOCKET_TABLES)[number], signal: AbortSignal) => Promise<string>;
 
 /** The tables of this process's own network namespace. */
-export const readOwnTable: ReadSocketTable = (table, signal) => readFile(`/proc/net/${table}`, { encoding: 'latin1', signal });
+export const readOwnTable: ReadSocketTable = (table, signal) =>
+  readFile(`/proc/net/${table}`, { encoding: 'latin1', signal });
 
 /** The tables of the network namespace that `commands` run in. */
 export function readTableThrough(commands: CommandRunner): ReadSocketTable {

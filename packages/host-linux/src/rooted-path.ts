@@ -42,7 +42,7 @@ export class Parent implements Disposable {
  * @throws `ERR_HOST_FILE_REFUSED` for more than 40 symlinks, `ERR_HOST_FILE_UNREADABLE`
  */
 export function openParent(root: string, path: string): Parent | undefined {
-  let left = components(path);
+  const left = components(path);
   let symlinks = 0;
   const name = left.pop() ?? '.';
   /** Root first; `..` in a symlink steps back, and stops at the root. */
@@ -66,7 +66,7 @@ export function openParent(root: string, path: string): Parent | undefined {
         symlinks += 1;
         if (symlinks > MAX_SYMLINKS) throw refused('too many symlinks');
         if (target.startsWith('/')) for (const fd of held.splice(1)) closeSync(fd);
-        left = [...components(target), ...left];
+        left.unshift(...components(target));
       }
     }
     return new Parent(held.pop() as number, name);

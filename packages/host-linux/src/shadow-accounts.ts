@@ -50,7 +50,8 @@ export class ShadowAccounts implements Accounts {
     for (const entry of entries) {
       const line = shadow.get(entry.name);
       // passwd(5): only `x` sends on to shadow; an empty field lets anybody in, whatever shadow says.
-      const password = entry.password === 'x' ? passwordState(line && passwordField(line)) : passwordState(entry.password);
+      const password =
+        entry.password === 'x' ? passwordState(line && passwordField(line)) : passwordState(entry.password);
       const { name, uid, gid, shell } = entry;
       const expired = line !== undefined && isExpired(line, nowMs);
       accounts.push({ name, uid, gid, shell, password, expired, authorizedKeys: await this.#keysOf(entry, signal) });

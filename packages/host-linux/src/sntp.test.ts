@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import { encodeRequest, parseTimeSource, readAnswer } from './sntp.ts';
 
@@ -45,7 +45,12 @@ describe('readAnswer', () => {
     fc.assert(
       fc.property(fc.integer({ min: -years60, max: years60 }), fc.nat(1_000), fc.nat(1_000), (offset, way, inside) => {
         const receiveMs = T1 + offset + way;
-        const result = readAnswer(answer({ receiveMs, transmitMs: receiveMs + inside }), NONCE, T1, T1 + 2 * way + inside);
+        const result = readAnswer(
+          answer({ receiveMs, transmitMs: receiveMs + inside }),
+          NONCE,
+          T1,
+          T1 + 2 * way + inside,
+        );
         assert.ok(typeof result === 'object');
         assert.ok(Math.abs(result.offsetMs - offset) < 0.01);
         assert.ok(Math.abs(result.roundTripMs - 2 * way) < 0.01);

@@ -33,6 +33,9 @@ describe('parseShow', () => {
 });
 
 it('parseUnitList takes the first word of each line', () => {
-  assert.deepEqual(parseUnitList('b.service loaded failed failed Some B\na.mount loaded failed failed A\n'), ['a.mount', 'b.service']);
+  assert.deepEqual(parseUnitList('b.service loaded failed failed Some B\na.mount loaded failed failed A\n'), [
+    'a.mount',
+    'b.service',
+  ]);
   assert.deepEqual(parseUnitList('\n'), []);
 });

@@ -9,7 +9,10 @@ import type { ServiceState } from '@holdfast/host';
  * @returns `undefined` when the text does not answer for every unit
  */
 export function parseShow(text: string, units: readonly string[]): ServiceState[] | undefined {
-  const blocks = text.split('\n\n').map((block) => block.trim()).filter((block) => block !== '');
+  const blocks = text
+    .split('\n\n')
+    .map((block) => block.trim())
+    .filter((block) => block !== '');
   if (blocks.length !== units.length) return undefined;
   const states: ServiceState[] = [];
   for (const [index, unit] of units.entries()) {

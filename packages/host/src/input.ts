@@ -30,7 +30,8 @@ export function parseMode(mode: string): number {
 }
 
 /** systemd.unit(5): 255 characters, and a type that we know. Globs and options are no unit names. */
-const UNIT = /^[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]*\.(?:service|socket|timer|target|mount|path|swap|slice|scope|automount)$/;
+const UNIT =
+  /^[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]*\.(?:service|socket|timer|target|mount|path|swap|slice|scope|automount)$/;
 const MAX_UNIT_CHARS = 255;
 
 /** @throws `ERR_INPUT_INVALID` */

@@ -25,7 +25,8 @@ function refuse(reason: string): never {
   throw new HoldfastError(`not a ruleset: ${reason}`, { code: 'ERR_HOST_PACKET_FILTER_REFUSED', fields: { reason } });
 }
 
-const TOKEN = /[ \t\r]+|#[^\n]*|(?<end>[\n;])|(?<open>\{)|(?<close>\})|(?<comma>,)|(?<quoted>"[^"\n]*")|(?<word>[^\s{};,"#]+)/y;
+const TOKEN =
+  /[ \t\r]+|#[^\n]*|(?<end>[\n;])|(?<open>\{)|(?<close>\})|(?<comma>,)|(?<quoted>"[^"\n]*")|(?<word>[^\s{};,"#]+)/y;
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
@@ -108,7 +109,19 @@ class Reader {
 }
 
 /** Words that only ever stand before a block when they open a line of a table (nft(8), "TABLES"). */
-const BLOCK_WORDS = new Set(['table', 'chain', 'set', 'map', 'counter', 'quota', 'limit', 'flowtable', 'ct', 'secmark', 'synproxy']);
+const BLOCK_WORDS = new Set([
+  'table',
+  'chain',
+  'set',
+  'map',
+  'counter',
+  'quota',
+  'limit',
+  'flowtable',
+  'ct',
+  'secmark',
+  'synproxy',
+]);
 
 function isStatement(parts: readonly Part[]): boolean {
   return typeof parts[0] !== 'string' || !BLOCK_WORDS.has(parts[0]);

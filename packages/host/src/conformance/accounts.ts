@@ -12,7 +12,7 @@ export interface AccountsSubject {
   /** What `capture` hands out must hold this (the password hash); nothing else may show it. */
   readonly secret: string;
   /** Everything `lock` may have changed, as stored. */
-  stored(): string;
+  readonly stored: () => string;
 }
 
 const find = async (accounts: Accounts, name: string): Promise<Account> => {
@@ -65,7 +65,8 @@ export function describeAccounts(
 
     it('touches no other account', async (t) => {
       const { accounts, account } = await open(t);
-      const others = async (): Promise<Account[]> => (await accounts.list(calm())).filter(({ name }) => name !== account);
+      const others = async (): Promise<Account[]> =>
+        (await accounts.list(calm())).filter(({ name }) => name !== account);
       const before = await others();
       await accounts.lock(account, calm());
       assert.deepEqual(await others(), before);
@@ -85,7 +86,13 @@ export function describeAccounts(
       const { accounts, account, stored } = await open(t);
       const before = stored();
       const foreign = await accounts.capture('root', calm());
-      for (const captured of [foreign, '', 'x', `${account}:`, `${await accounts.capture(account, calm())}\nevil::0:0:99999:7:::`]) {
+      for (const captured of [
+        foreign,
+        '',
+        'x',
+        `${account}:`,
+        `${await accounts.capture(account, calm())}\nevil::0:0:99999:7:::`,
+      ]) {
         await rejectsWith('ERR_INPUT_INVALID', accounts.restore(account, captured, calm()));
       }
       assert.equal(stored(), before);

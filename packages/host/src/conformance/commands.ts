@@ -77,7 +77,7 @@ export function describeCommands(
     it('says when a program could not start', async (t) => {
       const { commands } = await open(t);
       await rejectsWith('ERR_HOST_COMMAND_FAILED', commands.run(['/nonexistent/program'], LIMITS, calm()));
-      await rejectsWith('ERR_HOST_COMMAND_FAILED', commands.run(['/etc/hostname'], LIMITS, calm()));
+      await rejectsWith('ERR_HOST_COMMAND_FAILED', commands.run(['/etc/passwd'], LIMITS, calm()));
       await rejectsWith('ERR_HOST_COMMAND_FAILED', commands.run(['/usr/bin'], LIMITS, calm()));
     });
 

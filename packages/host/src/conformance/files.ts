@@ -20,17 +20,17 @@ export interface FilesSubject {
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
+const content = (body: string, { owner }: FilesSubject, mode = '0640'): FileContent => ({
+  bytes: Buffer.from(body),
+  mode,
+  ...owner,
+});
+
 export function describeFiles(
   name: string,
   open: (scope: Scope) => Promise<FilesSubject>,
   options: SuiteOptions = {},
 ): void {
-  const content = (body: string, { owner }: FilesSubject, mode = '0640'): FileContent => ({
-    bytes: Buffer.from(body),
-    mode,
-    ...owner,
-  });
-
   describe(`Files: ${name}`, options, () => {
     it('C-01: a missing file is an answer of stat and an error of read', async (t) => {
       const { files, directory } = await open(t);
@@ -156,7 +156,8 @@ export function describeFiles(
       const size = 100_000;
       await files.write(`${directory}/a`, content('a'.repeat(size), subject), calm());
       const writes = (async () => {
-        for (const letter of 'bcdefgh') await files.write(`${directory}/a`, content(letter.repeat(size), subject), calm());
+        for (const letter of 'bcdefgh')
+          await files.write(`${directory}/a`, content(letter.repeat(size), subject), calm());
       })();
       for (let round = 0; round < 30; round += 1) {
         const seen = text(await files.read(`${directory}/a`, size, calm()));

@@ -8,7 +8,7 @@ import { calm, honoursAbort, rejectsWith, type Scope, type SuiteOptions } from '
 export interface JournalSubject {
   readonly journal: Journal;
   /** A token that no line ever held. */
-  freshToken(): string;
+  readonly freshToken: () => string;
 }
 
 /** A line takes a moment from the socket to the sink. */

@@ -19,7 +19,10 @@ const RULESET = `table inet filter {
   }
 }
 `;
-const OTHER = 'table inet other {\n\tchain output {\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n}\n';
+const OTHER =
+  'table inet other {\n\tchain output {\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n}\n';
+
+const inOrder = (a: string, b: string): string => `table inet filter {\n\tchain input {\n\t\t${a}\n\t\t${b}\n\t}\n}\n`;
 
 const REFUSED: readonly { readonly name: string; readonly text: string }[] = [
   { name: 'with an unclosed brace', text: 'table inet filter {\n\tchain input {\n\t}\n' },
@@ -74,10 +77,9 @@ export function describePacketFilter(
 
     it('C-11: another order of rules is another ruleset', async (t) => {
       const filter = await open(t);
-      const rule = (a: string, b: string): string => `table inet filter {\n\tchain input {\n\t\t${a}\n\t\t${b}\n\t}\n}\n`;
-      await filter.replace(rule('iif "lo" accept', 'tcp dport 22 drop'), calm());
+      await filter.replace(inOrder('iif "lo" accept', 'tcp dport 22 drop'), calm());
       const first = await filter.read(calm());
-      await filter.replace(rule('tcp dport 22 drop', 'iif "lo" accept'), calm());
+      await filter.replace(inOrder('tcp dport 22 drop', 'iif "lo" accept'), calm());
       assert.notEqual(await filter.read(calm()), first);
     });
 

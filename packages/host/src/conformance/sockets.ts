@@ -8,7 +8,9 @@ import { calm, honoursAbort, type Scope, type SuiteOptions } from './scope.ts';
 export interface SocketsSubject {
   readonly sockets: SocketReader;
   /** Opens a listener and resolves when it listens. */
-  listen(socket: Omit<ListeningSocket, 'port'>): Promise<{ readonly port: number; close(): Promise<void> }>;
+  readonly listen: (
+    socket: Omit<ListeningSocket, 'port'>,
+  ) => Promise<{ readonly port: number; readonly close: () => Promise<void> }>;
 }
 
 export function describeSockets(
