@@ -1,0 +1,3 @@
+export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.ts';
+export { listMigrations, migrate, type Migration } from './migrate.ts';
+export { openStore, type Row, type Store, type StoreOptions, type Transaction } from './store.ts';
