@@ -103,42 +103,37 @@ class DirectoryEvidenceStore implements EvidenceStore {
   }
 
   async stage({ bundleId, bytes }: Pick<SealedEvidence, 'bundleId' | 'bytes'>): Promise<void> {
-    if (readStatement(bytes).predicate.bundleId !== bundleId) throw malformed('the bundle has another id');
-    const existing = await this.get(bundleId);
+    const pending = this.#pendingPath(bundleId);
+    const published = join(this.directory, ...folderOf(bundleId, bytes), BUNDLE_FILE);
+    const existing =
+      (await readRegularFile(pending, MAX_ENVELOPE_BYTES)) ?? (await readRegularFile(published, MAX_ENVELOPE_BYTES));
     if (existing !== undefined) {
       if (Buffer.compare(existing, bytes) !== 0) throw conflict();
       return;
     }
     await this.#makeDirectories([PENDING]);
     await this.#sweep();
-    await writeDurably(this.#pendingPath(bundleId), bytes, this.#modes);
+    await writeDurably(pending, bytes, this.#modes);
   }
 
   async publish(bundleId: BundleId): Promise<string> {
     const pending = this.#pendingPath(bundleId);
     const bytes = await readRegularFile(pending, MAX_ENVELOPE_BYTES);
-    const published = await this.path(bundleId);
     if (bytes === undefined) {
+      const published = await this.path(bundleId);
       if (published === undefined) throw new HoldfastError('no such bundle', { code: 'ERR_EVIDENCE_NOT_FOUND' });
       return published;
     }
-    if (published !== undefined) {
-      // A crash after the rename became durable but before its removal from pending did.
-      const present = await readRegularFile(published, MAX_ENVELOPE_BYTES);
-      if (present === undefined || Buffer.compare(present, bytes) !== 0) throw conflict();
-      await unlink(pending);
-      await syncDirectory(join(this.directory, PENDING));
-      return published;
-    }
-    const { predicate } = readStatement(bytes);
-    if (predicate.bundleId !== bundleId) throw malformed('the bundle has another id');
-    const folder = await this.#makeDirectories([...predicate.started.slice(0, 10).split('-'), bundleId]);
+    const folder = await this.#makeDirectories(folderOf(bundleId, bytes));
     const path = join(folder, BUNDLE_FILE);
+    const published = await readRegularFile(path, MAX_ENVELOPE_BYTES);
+    if (published !== undefined && Buffer.compare(published, bytes) !== 0) throw conflict();
     try {
+      // Also when both are there, after a crash that lost half of a rename: the same bytes in one place.
       await rename(pending, path);
     } catch (error) {
       // Published by another call meanwhile: the same bytes, from the same place.
-      if (errnoOf(error) !== 'ENOENT' || (await readRegularFile(path, MAX_ENVELOPE_BYTES)) === undefined) throw error;
+      if (errnoOf(error) !== 'ENOENT' || !(await exists(path))) throw error;
     }
     await syncDirectory(folder);
     await syncDirectory(join(this.directory, PENDING));
@@ -176,9 +171,13 @@ class DirectoryEvidenceStore implements EvidenceStore {
     // Sealed soon after it started, as a rule: look around the id's own time before looking everywhere.
     const madeMs = Number.parseInt(bundleId.replaceAll('-', '').slice(0, 12), 16);
     const near = [0, -DAY_MS, DAY_MS].map((offset) => dayOf(madeMs + offset));
-    for (const day of [...near.filter((day) => day !== undefined), ...(await this.#days())]) {
-      const path = join(this.directory, day, bundleId, BUNDLE_FILE);
-      if (await exists(path)) return path;
+    return (await this.#pathIn(near, bundleId)) ?? this.#pathIn(await this.#days(), bundleId);
+  }
+
+  async #pathIn(days: readonly (string | undefined)[], bundleId: BundleId): Promise<string | undefined> {
+    for (const day of days) {
+      const path = day === undefined ? undefined : join(this.directory, day, bundleId, BUNDLE_FILE);
+      if (path !== undefined && (await exists(path))) return path;
     }
     return undefined;
   }
@@ -300,6 +299,13 @@ class DirectoryEvidenceStore implements EvidenceStore {
 function readStatement(bytes: Uint8Array): Statement {
   // decodeEnvelope checked the base64.
   return parseStatement(decodeBase64(decodeEnvelope(bytes).payload) ?? new Uint8Array());
+}
+
+/** Where a bundle belongs below the store. @throws `ERR_EVIDENCE_MALFORMED` when `bytes` are not the bundle `bundleId` */
+function folderOf(bundleId: BundleId, bytes: Uint8Array): string[] {
+  const { predicate } = readStatement(bytes);
+  if (predicate.bundleId !== bundleId) throw malformed('the bundle has another id');
+  return [...predicate.started.slice(0, 10).split('-'), bundleId];
 }
 
 const newestFirst = (a: EvidenceSummary, b: EvidenceSummary): number =>

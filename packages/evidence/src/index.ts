@@ -1,3 +1,4 @@
+export { type AuditorKit, exportKit, type KitKey, type KitProof, renderKit } from './auditor-kit.ts';
 export { buildStatement, kindOf, parseStatement } from './build-statement.ts';
 export { type DetachedEvidence, exportDetached } from './detached.ts';
 export {
@@ -8,6 +9,14 @@ export {
   openEvidenceStore,
 } from './evidence-store.ts';
 export type { EvidenceFilter, EvidenceStatistics, EvidenceSummary } from './evidence-summary.ts';
+export {
+  DEFAULT_REDACTION_RULES,
+  parseRedactionRules,
+  redact,
+  type RedactionCounts,
+  type RedactionRules,
+  redactPredicate,
+} from './redact.ts';
 export { evidenceLeafHash, type SealedEvidence, sealEvidence } from './seal-evidence.ts';
 export * from './statement.ts';
 export {
@@ -19,3 +28,4 @@ export {
   type VerifiedBundle,
   verifyBundle,
 } from './verify-bundle.ts';
+export { type EvidencePins, type EvidenceReport, verifyEvidence } from './verify-evidence.ts';
