@@ -34,7 +34,7 @@ export function parseStrictYaml(text: string): StrictYaml {
       customTags: [],
       resolveKnownTags: false,
       prettyErrors: false, // they quote the source
-      logLevel: 'silent',
+      logLevel: 'error', // 'silent' would also hide that there is a second document
       lineCounter: lines,
     });
     const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
