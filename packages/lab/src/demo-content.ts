@@ -77,14 +77,20 @@ ExecStop=/usr/sbin/nft flush ruleset
 WantedBy=sysinit.target
 `;
 
-const WEB_PROGRAM = `import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+/** Says when it listens, so that whoever starts it finds its ports open; takes a new certificate without an end. */
+const WEB_PROGRAM = `import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { hostname } from 'node:os';
 const answer = (request, response) => response.end(\`hello from \${hostname()}\\n\`);
-const [key, cert] = ['/etc/demo-app/tls.key', '/etc/demo-app/tls.crt'].map((path) => readFileSync(path));
-createServer(answer).listen(8080, '0.0.0.0');
-createTlsServer({ key, cert }, answer).listen(8443, '0.0.0.0');
+const load = () => ({ key: readFileSync('/etc/demo-app/tls.key'), cert: readFileSync('/etc/demo-app/tls.crt') });
+const plain = createServer(answer).listen(8080, '0.0.0.0');
+const tls = createTlsServer(load(), answer).listen(8443, '0.0.0.0');
+process.on('SIGHUP', () => tls.setSecureContext(load()));
+await Promise.all([once(plain, 'listening'), once(tls, 'listening')]);
+execFileSync('/usr/bin/systemd-notify', ['--ready']);
 console.log('serving');
 `;
 
@@ -93,7 +99,10 @@ Description=Demo web service
 After=network.target
 
 [Service]
+Type=notify
+NotifyAccess=all
 ExecStart=/opt/holdfast/node_modules/.bin/node --max-old-space-size=32 --v8-pool-size=0 /usr/local/lib/demo-web.mjs
+ExecReload=/usr/bin/kill -HUP $MAINPID
 
 [Install]
 WantedBy=multi-user.target
@@ -119,11 +128,10 @@ export interface AccountFiles {
 /** Adds `lines` after dropping entries of the same name, or of the same number: names and numbers stay unique. */
 function withEntries(text: string, lines: readonly string[]): string {
   const names = new Set(lines.map((line) => line.split(':')[0]));
-  const numbers = new Set(lines.map((line) => line.split(':')[2]));
-  const isNumbered = (field: string | undefined): boolean => /^6050[01]$/.test(field ?? '');
+  const numbers = new Set([`${AGENT_ID}`, `${DEMO_USER_ID}`]);
   const kept = text.split('\n').filter((line) => {
-    const [name, , number] = line.split(':');
-    return line !== '' && !names.has(name) && !(isNumbered(number) && numbers.has(number));
+    const [name = '', , number = ''] = line.split(':');
+    return line !== '' && !names.has(name) && !numbers.has(number);
   });
   return [...kept, ...lines, ''].join('\n');
 }
@@ -174,12 +182,14 @@ export function demoFiles(options: DemoOptions): HostFile[] {
     file('/etc/machine-id', `${machineId}\n`, 0o444),
     file('/etc/nsswitch.conf', 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n'),
     file('/etc/systemd/journald.conf', '[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\nForwardToConsole=no\n'),
+    // Whoever breaks and heals a host all day starts its units more often than the default allows.
+    file('/etc/systemd/system.conf', '[Manager]\nDefaultStartLimitIntervalSec=0\nShowStatus=no\n'),
     ...accountFiles(machine),
     file(DEMO.firewallFile, RULESET),
     file('/etc/demo-app/demo-app.conf', `[demo]\nlisten = 8080\nname = ${hostName}\nlog_level = info\n`),
     file('/etc/demo-app/limits.conf', 'max_clients = 64\nsecret_rotation_days = 30\n', 0o600),
-    file('/etc/demo-app/tls.key', String(key), 0o600),
-    file(DEMO.certificateFile, demoCertificate(String(key), name, 1, nowMs - DAY_MS, nowMs + 365 * DAY_MS)),
+    file('/etc/demo-app/tls.key', key, 0o600),
+    file(DEMO.certificateFile, demoCertificate(key, name, 1, nowMs - DAY_MS, nowMs + 365 * DAY_MS)),
     file('/usr/local/lib/demo-web.mjs', WEB_PROGRAM),
     file('/etc/systemd/system/nftables.service', FIREWALL_UNIT),
     file('/etc/systemd/system/demo-web.service', WEB_UNIT),

@@ -34,20 +34,21 @@ export interface HostFacts {
   readonly nowMs: number;
 }
 
-const LISTENER_UNIT = 'lab-listener.service';
 /** Fails when there is none, which is as good. */
 const STOP_LISTENER: DriftStep = {
   kind: 'exec',
-  argv: ['/usr/bin/systemctl', 'stop', LISTENER_UNIT],
+  argv: ['/usr/bin/systemctl', 'stop', 'lab-listener.socket', 'lab-listener.service'],
   mayFail: true,
 };
-const NODE = '/opt/holdfast/node_modules/.bin/node';
 const JOURNAL_UNITS = [
   'systemd-journald.socket',
   'systemd-journald-dev-log.socket',
   'systemd-journald-audit.socket',
   'systemd-journald.service',
 ] as const;
+
+/** It serves the certificate that it finds; when it is not running, there is nothing to do. */
+const RELOAD_WEB: DriftStep = { kind: 'exec', argv: ['/usr/bin/systemctl', 'try-reload-or-restart', DEMO.services[0]] };
 
 function exec(...argv: readonly [string, ...string[]]): DriftStep {
   return { kind: 'exec', argv };
@@ -87,19 +88,17 @@ function pickFile(draw: (below: number) => number): string {
   return files[draw(files.length)] ?? DEMO.files[0];
 }
 
-function listener(variant: string, address: string, protocol: 'tcp' | 'udp'): Variant {
+/** systemd opens the socket itself, so it listens as soon as the command is through. */
+function listener(variant: string, address: string, socket: 'ListenStream' | 'ListenDatagram'): Variant {
   return (draw) => {
     const port = 20_000 + draw(20_000);
-    const program =
-      protocol === 'tcp'
-        ? `require('node:net').createServer().listen(${port}, '${address}')`
-        : `require('node:dgram').createSocket('udp4').bind(${port}, '${address}')`;
+    const property = `--socket-property=${socket}=${address}:${port}`;
     return {
       variant,
-      description: `an unknown program listens on ${protocol} port ${port} of ${address}`,
+      description: `an unknown program listens on port ${port} of ${address}`,
       steps: [
         STOP_LISTENER,
-        exec('/usr/bin/systemd-run', '--quiet', '--collect', `--unit=${LISTENER_UNIT}`, NODE, '-e', program),
+        exec('/usr/bin/systemd-run', '--quiet', '--collect', '--unit=lab-listener', property, '/usr/bin/cat'),
       ],
     };
   };
@@ -119,7 +118,7 @@ function certificate(variant: string, description: string, fromDays: number, toD
     return {
       variant,
       description,
-      steps: [{ kind: 'write', file: { ...old, content } }, systemctl('restart', 'demo-web.service')],
+      steps: [{ kind: 'write', file: { ...old, content } }, RELOAD_WEB],
     };
   };
 }
@@ -217,7 +216,11 @@ const VARIANTS: Record<BreakableCheck, readonly Variant[]> = {
       return { variant: 'deleted', description: `${path} is gone`, steps: [exec('/usr/bin/rm', '-f', path)] };
     },
   ],
-  ports: [listener('tcp', '0.0.0.0', 'tcp'), listener('tcp6', '::', 'tcp'), listener('udp', '0.0.0.0', 'udp')],
+  ports: [
+    listener('tcp', '0.0.0.0', 'ListenStream'),
+    listener('tcp6', '[::]', 'ListenStream'),
+    listener('udp', '0.0.0.0', 'ListenDatagram'),
+  ],
   accounts: [
     (draw, facts) => {
       const name = `admin${draw(1000)}`;
@@ -265,26 +268,22 @@ export function planBreak(check: BreakableCheck, seed: number, facts: HostFacts)
   return variant(drawsOf(seed), facts);
 }
 
+function rewrite(facts: HostFacts, ...paths: readonly string[]): DriftStep[] {
+  return paths.map((path) => ({ kind: 'write', file: fileNamed(facts, path) }));
+}
+
+const MENDS: Record<BreakableCheck, (facts: HostFacts) => DriftStep[]> = {
+  firewall: (facts) => [...rewrite(facts, DEMO.firewallFile), nft('-f', DEMO.firewallFile)],
+  services: () => [systemctl('reset-failed'), systemctl('start', ...DEMO.services)],
+  logging: () => [systemctl('restart', DEMO.journalUnit), systemctl('start', ...JOURNAL_UNITS.slice(0, 2))],
+  files: (facts) => rewrite(facts, ...DEMO.files),
+  ports: () => [STOP_LISTENER],
+  accounts: (facts) => rewrite(facts, '/etc/passwd', '/etc/shadow', '/etc/group'),
+  time_sync: () => [{ kind: 'time', offsetsMs: [] }],
+  certificates: (facts) => [...rewrite(facts, DEMO.certificateFile), RELOAD_WEB],
+};
+
 /** Puts back what the host was built with, whatever broke it. */
 export function planMend(check: BreakableCheck, facts: HostFacts): DriftStep[] {
-  const rewrite = (...paths: readonly string[]): DriftStep[] =>
-    paths.map((path) => ({ kind: 'write', file: fileNamed(facts, path) }));
-  switch (check) {
-    case 'firewall':
-      return [...rewrite(DEMO.firewallFile), nft('-f', DEMO.firewallFile)];
-    case 'services':
-      return [systemctl('reset-failed'), systemctl('start', ...DEMO.services)];
-    case 'logging':
-      return [systemctl('restart', DEMO.journalUnit), systemctl('start', ...JOURNAL_UNITS.slice(0, 2))];
-    case 'files':
-      return rewrite(...DEMO.files);
-    case 'ports':
-      return [STOP_LISTENER];
-    case 'accounts':
-      return rewrite('/etc/passwd', '/etc/shadow', '/etc/group');
-    case 'time_sync':
-      return [{ kind: 'time', offsetsMs: [] }];
-    case 'certificates':
-      return [...rewrite(DEMO.certificateFile), systemctl('restart', 'demo-web.service')];
-  }
+  return MENDS[check](facts);
 }

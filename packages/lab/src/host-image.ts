@@ -74,8 +74,10 @@ export function rootOf(hostDirectory: string): string {
 }
 
 export function readMachineAccounts(): AccountFiles {
-  const read = (name: string): string => readFileSync(join('/etc', name), 'utf8');
-  return { passwd: read('passwd'), shadow: read('shadow'), group: read('group') };
+  const [passwd, shadow, group] = ['/etc/passwd', '/etc/shadow', '/etc/group'].map((path) =>
+    readFileSync(path, 'utf8'),
+  );
+  return { passwd: passwd ?? '', shadow: shadow ?? '', group: group ?? '' };
 }
 
 /** Mounts the overlay at `<directory>/root` and fills it. On failure the caller unmounts what there is. */

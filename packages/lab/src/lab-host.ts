@@ -5,15 +5,14 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/core';
 import type { CommandResult } from '@holdfast/host';
+import { becomesTrue } from './becomes-true.ts';
 import { requireProgram, runCommand } from './commands.ts';
 import { CHECKOUT_IN_HOST, rootOf } from './host-image.ts';
 import type { ExecOptions, LabHostState } from './lab.ts';
 import { commandName, isLeader, listProcesses } from './remains.ts';
 
-const BOOT_POLL_MS = 50;
 const BOOT_TIMEOUT_MS = 60_000;
 const LAUNCHER = join(import.meta.dirname, 'launch.ts');
 const CGROUP_ROOT = '/sys/fs/cgroup';
@@ -137,41 +136,29 @@ export class LabHost {
   }
 
   /**
-   * Resolves when the boot is over, these units are active and these TCP ports listen.
+   * Resolves when the boot is over and these units are active.
    *
    * @throws `ERR_LAB_BOOT_FAILED` after a minute, or at once when nspawn has ended
    */
-  async waitUntilUp(units: readonly string[], ports: readonly number[], signal: AbortSignal): Promise<void> {
-    const endMs = performance.now() + BOOT_TIMEOUT_MS;
+  async waitUntilUp(units: readonly string[], signal: AbortSignal): Promise<void> {
     let seen = false;
-    for (;;) {
-      const state = await this.state(signal).catch(() => 'down' as const);
-      if (state === 'running' || state === 'degraded') break;
-      const alive = this.processes().length > 0;
-      seen ||= alive;
-      if (performance.now() > endMs || (seen && !alive)) throw this.#bootFailed('systemd');
-      await delay(BOOT_POLL_MS, undefined, { signal });
-    }
+    const booted = await becomesTrue(
+      async () => {
+        const state = await this.state(signal).catch(() => 'down' as const);
+        if (state === 'running' || state === 'degraded') return true;
+        const alive = this.processes().length > 0;
+        if (seen && !alive) throw this.#bootFailed('systemd');
+        seen ||= alive;
+        return false;
+      },
+      BOOT_TIMEOUT_MS,
+      signal,
+    );
+    if (!booted) throw this.#bootFailed('systemd');
     const { stdout } = await this.exec(['/usr/bin/systemctl', 'is-active', ...units], signal);
     const states = Buffer.from(stdout).toString('utf8').trim().split('\n');
     const late = units.find((_unit, index) => states[index] !== 'active');
     if (late !== undefined) throw this.#bootFailed(late);
-    for (let closed = ports; closed.length > 0;) {
-      const listening = this.#listeningPorts();
-      closed = closed.filter((port) => !listening.has(port));
-      if (performance.now() > endMs) throw this.#bootFailed(`port ${closed.join(', ')}`);
-      if (closed.length > 0) await delay(BOOT_POLL_MS, undefined, { signal });
-    }
-  }
-
-  /** TCP ports in state LISTEN (0A) in the host's network, as proc(5) lists them. */
-  #listeningPorts(): ReadonlySet<number> {
-    const leader = this.leader();
-    if (leader === undefined) return new Set();
-    const table = readFileSync(`/proc/${leader}/net/tcp`, 'utf8');
-    return new Set(
-      [...table.matchAll(/: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 0A /g)].map((match) => Number.parseInt(match[1] ?? '', 16)),
-    );
   }
 
   #bootFailed(unit: string): HoldfastError {

@@ -80,6 +80,8 @@ export interface Lab {
   readonly hosts: readonly string[];
   /** Where lab hosts reach services of the machine underneath. Known before `up`. */
   readonly gatewayAddress: string;
+  /** Addresses of the lab's three SNTP sources. They tell the machine's time until `time_sync` is broken. */
+  readonly timeSources: readonly string[];
   addressOf(host: string): string;
   up(signal: AbortSignal): Promise<void>;
   down(): Promise<void>;

@@ -4,37 +4,26 @@
  * machine is found by `remains.ts`, never remembered.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { HoldfastError } from '@holdfast/core';
+import { hasCode, HoldfastError } from '@holdfast/core';
 import type { CommandResult, FileContent } from '@holdfast/host';
-import { requireProgram, runOrThrow } from './commands.ts';
+import { requireProgram } from './commands.ts';
 import { DEMO, demoFiles, type HostFile } from './demo-content.ts';
 import { type DriftStep, planBreak, planMend } from './drift.ts';
-import { buildImage, isOpenToAll, readMachineAccounts } from './host-image.ts';
-import { cgroupDirectories, LabHost, launch } from './lab-host.ts';
-import {
-  type LabRecord,
-  readRecord,
-  removeRecord,
-  timeControlPath,
-  writeRecord,
-  writeTimeOffsets,
-} from './lab-record.ts';
+import { buildImage, readMachineAccounts } from './host-image.ts';
+import { cgroupDirectories, LabHost } from './lab-host.ts';
+import { type LabRecord, readRecord, removeRecord, writeRecord, writeTimeOffsets } from './lab-record.ts';
 import type { BreakableCheck, Drift, ExecOptions, Lab, LabHostStatus, LabStatus } from './lab.ts';
 import { gatewayAddress, hostAddress, labNames, planHost, planRouter, timeSourceAddresses } from './network.ts';
+import { prepareCheckout, readUnits, runIp, startTimeSources } from './lab-site.ts';
 import { killProcesses, removeRemains } from './remains.ts';
 
 const PROGRAMS = ['systemd-nspawn', 'ip', 'nft', 'mount', 'umount', 'nsenter'] as const;
-const RESPONDER = join(import.meta.dirname, 'sntp-main.ts');
-const RESPONDER_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
 /** Boots at once: a boot is mostly CPU, and two at a time keep two cores busy. */
 const MAX_BOOTS = 4;
 /** What makes a host ready for whoever looks at it next. */
 const BOOT_UNITS = ['nftables.service', ...DEMO.services];
-const BOOT_PORTS = DEMO.ports.map(({ port }) => port);
 
 /** @throws `ERR_LAB_NOT_POSSIBLE` when this machine cannot run lab hosts */
 export function requireLinuxLab(): void {
@@ -58,6 +47,7 @@ export class LinuxLab implements Lab {
   readonly directory: string;
   readonly hosts: readonly string[];
   readonly gatewayAddress: string;
+  readonly timeSources: readonly string[];
   #record: LabRecord;
 
   constructor(options: LinuxLabOptions) {
@@ -66,6 +56,7 @@ export class LinuxLab implements Lab {
     this.id = options.record.id;
     this.hosts = Array.from({ length: options.record.hosts }, (_, index) => `web-${index + 1}`);
     this.gatewayAddress = gatewayAddress(options.record.net);
+    this.timeSources = timeSourceAddresses(options.record.net);
   }
 
   addressOf(host: string): string {
@@ -75,8 +66,6 @@ export class LinuxLab implements Lab {
   async up(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     requireLinuxLab();
-    const earlier = readRecord(this.directory);
-    if (earlier !== undefined && earlier.id !== this.id) await removeRemains(earlier.id, this.directory);
     await this.down();
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     this.#save({ ...this.#record, complete: false, drifts: [] });
@@ -90,8 +79,11 @@ export class LinuxLab implements Lab {
   }
 
   async down(): Promise<void> {
+    const earlier = this.#earlierId();
+    if (earlier !== undefined) await removeRemains(earlier, this.directory);
     await removeRemains(this.id, this.directory);
-    for (const host of this.hosts) rmSync(this.#hostDirectory(host), { recursive: true, force: true });
+    // Nothing is mounted there any more: these are empty mount points.
+    rmSync(join(this.directory, 'hosts'), { recursive: true, force: true });
     rmSync(this.#checkoutDirectory(), { recursive: true, force: true });
     removeRecord(this.directory);
   }
@@ -160,7 +152,7 @@ export class LinuxLab implements Lab {
       throw new HoldfastError('the lab host is not running', { code: 'ERR_LAB_HOST_DOWN', fields: { host } });
     await killProcesses(() => cgroupDirectories(this.#cgroupOf(host)));
     lab.start();
-    await lab.waitUntilUp(BOOT_UNITS, BOOT_PORTS, signal);
+    await lab.waitUntilUp(BOOT_UNITS, signal);
   }
 
   async break(host: string, check: BreakableCheck, seed: number, signal: AbortSignal): Promise<Drift> {
@@ -180,19 +172,30 @@ export class LinuxLab implements Lab {
     this.#save({ ...record, drifts: record.drifts.filter((drift) => drift.host !== host || drift.check !== check) });
   }
 
+  /** Id of another lab that this directory was used for. A record that cannot be read names none. */
+  #earlierId(): string | undefined {
+    try {
+      const id = readRecord(this.directory)?.id;
+      return id === this.id ? undefined : id;
+    } catch (cause) {
+      if (hasCode(cause, 'ERR_LAB_RECORD_INVALID')) return undefined;
+      throw cause;
+    }
+  }
+
   async #build(signal: AbortSignal): Promise<void> {
     const names = labNames(this.id);
     const { net, repositoryRoot, diskBytes } = this.#record;
-    await this.#ip(planRouter(names, net), signal);
-    const checkout = await this.#prepareCheckout(repositoryRoot, signal);
-    await this.#startTimeSources(signal);
+    await runIp(planRouter(names, net), signal);
+    const checkout = await prepareCheckout(repositoryRoot, this.#checkoutDirectory(), signal);
+    await startTimeSources({ names, net, directory: this.directory }, signal);
     const machine = readMachineAccounts();
     const units = readUnits(repositoryRoot);
     const waiting = [...this.hosts.entries()];
     const boot = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [position, name] = next;
-        await this.#ip(planHost(names, net, position + 1), signal);
+        await runIp(planHost(names, net, position + 1), signal);
         const files = demoFiles({
           hostName: name,
           machineId: randomBytes(16).toString('hex'),
@@ -216,84 +219,13 @@ export class LinuxLab implements Lab {
         writeFileSync(this.#factsPath(name), JSON.stringify(files), { mode: 0o600 });
         const host = this.#host(name, checkout);
         host.start();
-        await host.waitUntilUp(BOOT_UNITS, BOOT_PORTS, signal);
+        await host.waitUntilUp(BOOT_UNITS, signal);
       }
     };
     // All are waited for, also when one fails: what is taken down must not still be growing.
     const results = await Promise.allSettled(Array.from({ length: Math.min(MAX_BOOTS, this.hosts.length) }, boot));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
-  }
-
-  async #ip(plan: readonly (readonly string[])[], signal: AbortSignal): Promise<void> {
-    const ip = requireProgram('ip');
-    for (const args of plan) await runOrThrow([ip, ...args], signal);
-  }
-
-  /**
-   * What hosts see at `/opt/holdfast`. A checkout whose own directory is closed to others (made in a
-   * private temporary directory, say) gets an open one laid over it: the agent is not root.
-   */
-  async #prepareCheckout(repositoryRoot: string, signal: AbortSignal): Promise<string> {
-    if (isOpenToAll(repositoryRoot)) return repositoryRoot;
-    const directory = this.#checkoutDirectory();
-    const mount = requireProgram('mount');
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    await runOrThrow([mount, '-t', 'tmpfs', '-o', 'size=1048576,mode=0755', 'holdfast-lab', directory], signal);
-    const [upper, work, merged] = ['upper', 'work', 'merged'].map((name) => join(directory, name)) as [
-      string,
-      string,
-      string,
-    ];
-    for (const path of [upper, work, merged]) mkdirSync(path, { mode: 0o755 });
-    await runOrThrow(
-      [
-        mount,
-        '-t',
-        'overlay',
-        '-o',
-        `lowerdir=${repositoryRoot},upperdir=${upper},workdir=${work}`,
-        'holdfast-lab',
-        merged,
-      ],
-      signal,
-    );
-    return merged;
-  }
-
-  async #startTimeSources(signal: AbortSignal): Promise<void> {
-    const names = labNames(this.id);
-    const sources = timeSourceAddresses(this.#record.net);
-    launch(
-      `${names.prefix}/router`,
-      [
-        requireProgram('ip'),
-        'netns',
-        'exec',
-        names.routerNamespace,
-        process.execPath,
-        RESPONDER,
-        timeControlPath(this.directory),
-        ...sources,
-      ],
-      join(this.directory, 'time-sources.log'),
-    );
-    const endMs = performance.now() + RESPONDER_TIMEOUT_MS;
-    const ip = requireProgram('ip');
-    for (;;) {
-      const table = await runOrThrow(
-        [ip, 'netns', 'exec', names.routerNamespace, requireProgram('cat'), '/proc/net/udp'],
-        signal,
-      );
-      if (table.split('\n').filter((line) => / [0-9A-F]{8}:007B /.test(line)).length >= sources.length) return;
-      if (performance.now() > endMs) {
-        throw new HoldfastError('the time sources of the lab did not start', {
-          code: 'ERR_LAB_BOOT_FAILED',
-          fields: { unit: 'time-sources' },
-        });
-      }
-      await delay(POLL_MS, undefined, { signal });
-    }
   }
 
   async #carryOut(host: string, steps: readonly DriftStep[], signal: AbortSignal): Promise<void> {
@@ -311,8 +243,9 @@ export class LinuxLab implements Lab {
           break;
         }
         case 'time': {
-          const sources = timeSourceAddresses(this.#record.net);
-          const offsets = Object.fromEntries(sources.map((source, index) => [source, step.offsetsMs[index] ?? 0]));
+          const offsets = Object.fromEntries(
+            this.timeSources.map((source, index) => [source, step.offsetsMs[index] ?? 0]),
+          );
           writeTimeOffsets(this.directory, this.addressOf(host), offsets);
           break;
         }
@@ -388,12 +321,4 @@ export class LinuxLab implements Lab {
     this.#record = record;
     writeRecord(this.directory, record);
   }
-}
-
-/** The project's own unit files, which hosts get installed but not started. */
-function readUnits(repositoryRoot: string): { name: string; content: string }[] {
-  const directory = join(repositoryRoot, 'packaging', 'systemd');
-  return readdirSync(directory)
-    .filter((name) => /^holdfast-[a-z-]+\.(service|timer)$/.test(name))
-    .map((name) => ({ name, content: readFileSync(join(directory, name), 'utf8') }));
 }

@@ -56,15 +56,19 @@ export interface Ipv4Route {
   readonly mask: number;
 }
 
-/** Reads `/proc/net/route`: little-endian hexadecimal words. The default route is left out: it covers everything. */
+/** A word of `/proc/net/route`: hexadecimal, in the byte order of a little-endian machine. */
+function parseWord(hex: string): number {
+  return Buffer.from(hex.padStart(8, '0'), 'hex').readUInt32LE();
+}
+
+/** Reads `/proc/net/route`. The default route is left out: it covers everything. */
 export function parseRoutes(table: string): Ipv4Route[] {
-  const swap = (hex: string): number => Buffer.from(hex.padStart(8, '0'), 'hex').readUInt32LE();
   return table
     .split('\n')
     .slice(1)
     .map((line) => line.split('\t'))
     .filter((fields) => fields.length > 7 && fields[7] !== '00000000')
-    .map((fields) => ({ network: swap(fields[1] ?? '0'), mask: swap(fields[7] ?? '0') }));
+    .map((fields) => ({ network: parseWord(fields[1] ?? '0'), mask: parseWord(fields[7] ?? '0') }));
 }
 
 /**
@@ -95,7 +99,7 @@ export function planRouter(names: LabNames, net: string): string[][] {
     ['netns', 'add', names.routerNamespace],
     [...router, 'link', 'set', 'dev', 'lo', 'up'],
     [...router, 'link', 'add', 'name', 'lan', 'type', 'bridge'],
-    ...timeSourceAddresses(net).map((address) => [...router, 'address', 'add', `${address}/24`, 'dev', 'lan']),
+    ...timeSourceAddresses(net).map((address) => router.concat('address', 'add', `${address}/24`, 'dev', 'lan')),
     [...router, 'link', 'set', 'dev', 'lan', 'up'],
     ['link', 'add', 'name', names.uplink, 'type', 'veth', 'peer', 'name', 'up', 'netns', names.routerNamespace],
     ['link', 'set', 'dev', names.uplink, 'addrgenmode', 'none'],

@@ -4,14 +4,13 @@
  */
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/core';
+import { becomesTrue } from './becomes-true.ts';
 import { findProgram, runCommand } from './commands.ts';
 import { labNames } from './network.ts';
 
 /** How long killed processes may take to be gone, and the kernel to let go of what they held. */
 const RELEASE_MS = 5_000;
-const POLL_MS = 20;
 const CGROUP_ROOT = '/sys/fs/cgroup';
 const NAMESPACE_DIRECTORY = '/run/netns';
 
@@ -126,15 +125,6 @@ function kill(pid: number): void {
   }
 }
 
-async function until(condition: () => boolean | Promise<boolean>, withinMs: number): Promise<boolean> {
-  const endMs = performance.now() + withinMs;
-  while (!(await condition())) {
-    if (performance.now() > endMs) return false;
-    await delay(POLL_MS);
-  }
-  return true;
-}
-
 /**
  * Ends all processes in these groups. The first process of a host takes all others of the host with
  * it, and lets systemd-nspawn tidy up and end by itself; who is left after that is killed.
@@ -143,8 +133,8 @@ export async function killProcesses(cgroups: () => readonly string[]): Promise<v
   for (const pid of listProcesses(cgroups())) {
     if (isLeader(pid) || commandName(pid) !== 'systemd-nspawn') kill(pid);
   }
-  if (await until(() => listProcesses(cgroups()).length === 0, RELEASE_MS / 2)) return;
-  await until(() => {
+  if (await becomesTrue(() => listProcesses(cgroups()).length === 0, RELEASE_MS / 2)) return;
+  await becomesTrue(() => {
     const left = listProcesses(cgroups());
     left.forEach(kill);
     return left.length === 0;
@@ -153,7 +143,7 @@ export async function killProcesses(cgroups: () => readonly string[]): Promise<v
 
 async function removeMounts(directory: string, umount: string | undefined, signal: AbortSignal): Promise<void> {
   if (umount === undefined) return;
-  await until(async () => {
+  await becomesTrue(async () => {
     for (const point of listMounts(directory)) await runCommand([umount, point], signal);
     return listMounts(directory).length === 0;
   }, RELEASE_MS);
@@ -184,7 +174,7 @@ export async function removeRemains(id: string, directory: string): Promise<void
     for (const name of before.namespaces) await removeNamespace(ip, name, signal);
   }
   await unmountAll(directory, signal);
-  await until(() => {
+  await becomesTrue(() => {
     for (const group of listCgroups(id).flatMap(walkCgroup)) {
       try {
         rmdirSync(group);

@@ -1,0 +1,74 @@
+/**
+ * What all hosts of a lab share: the router's network, the checkout they run Holdfast from, the
+ * project's unit files and the time sources.
+ */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HoldfastError } from '@holdfast/core';
+import { becomesTrue } from './becomes-true.ts';
+import { requireProgram, runOrThrow } from './commands.ts';
+import { isOpenToAll } from './host-image.ts';
+import { launch } from './lab-host.ts';
+import { timeControlPath } from './lab-record.ts';
+import { type LabNames, timeSourceAddresses } from './network.ts';
+
+const RESPONDER = join(import.meta.dirname, 'sntp-main.ts');
+const RESPONDER_TIMEOUT_MS = 10_000;
+
+export async function runIp(plan: readonly (readonly string[])[], signal: AbortSignal): Promise<void> {
+  const ip = requireProgram('ip');
+  for (const args of plan) await runOrThrow([ip, ...args], signal);
+}
+
+/**
+ * What hosts see at `/opt/holdfast`. A checkout whose own directory is closed to others (made in a
+ * private temporary directory, say) gets an open one laid over it: the agent is not root.
+ */
+export async function prepareCheckout(repositoryRoot: string, directory: string, signal: AbortSignal): Promise<string> {
+  if (isOpenToAll(repositoryRoot)) return repositoryRoot;
+  const mount = requireProgram('mount');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  await runOrThrow([mount, '-t', 'tmpfs', '-o', 'size=1048576,mode=0755', 'holdfast-lab', directory], signal);
+  const [upper, work, merged] = [join(directory, 'upper'), join(directory, 'work'), join(directory, 'merged')];
+  for (const path of [upper, work, merged]) mkdirSync(path, { mode: 0o755 });
+  const layers = `lowerdir=${repositoryRoot},upperdir=${upper},workdir=${work}`;
+  await runOrThrow([mount, '-t', 'overlay', '-o', layers, 'holdfast-lab', merged], signal);
+  return merged;
+}
+
+/** The project's own unit files, which hosts get installed but not started. */
+export function readUnits(repositoryRoot: string): { name: string; content: string }[] {
+  const directory = join(repositoryRoot, 'packaging', 'systemd');
+  return readdirSync(directory)
+    .filter((name) => /^holdfast-[a-z-]+\.(service|timer)$/.test(name))
+    .map((name) => ({ name, content: readFileSync(join(directory, name), 'utf8') }));
+}
+
+/**
+ * Starts the time source process in the router's namespace and waits until it answers on every
+ * address.
+ *
+ * @throws `ERR_LAB_BOOT_FAILED`
+ */
+export async function startTimeSources(
+  site: { readonly names: LabNames; readonly net: string; readonly directory: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { names, net, directory } = site;
+  const sources = timeSourceAddresses(net);
+  const inRouter = [requireProgram('ip'), 'netns', 'exec', names.routerNamespace] as const;
+  launch(
+    `${names.prefix}/router`,
+    [...inRouter, process.execPath, RESPONDER, timeControlPath(directory), ...sources],
+    join(directory, 'time-sources.log'),
+  );
+  const bound = async (): Promise<boolean> => {
+    const table = await runOrThrow([...inRouter, requireProgram('cat'), '/proc/net/udp'], signal);
+    return table.split('\n').filter((line) => / [0-9A-F]{8}:007B /.test(line)).length >= sources.length; // port 123
+  };
+  if (await becomesTrue(bound, RESPONDER_TIMEOUT_MS, signal)) return;
+  throw new HoldfastError('the time sources of the lab did not start', {
+    code: 'ERR_LAB_BOOT_FAILED',
+    fields: { unit: 'time-sources' },
+  });
+}
