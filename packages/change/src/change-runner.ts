@@ -105,8 +105,9 @@ export class ChangeRunner {
         return this.#revert(entry, operation);
       case 'intended':
       case 'ended':
-        throw new TypeError(`a change that is ${entry.state} has nothing to resume`);
+        break;
     }
+    throw new TypeError(`a change that is ${entry.state} has nothing to resume`);
   }
 
   /** Keeps a change that awaits confirmation. */
@@ -215,7 +216,7 @@ export class ChangeRunner {
 
   async #revert(entry: ChangeEntry, operation: AnyOperation): Promise<ChangeEntry> {
     const { host, clock } = this.#deps;
-    let steps = entry.steps;
+    const steps = [...entry.steps];
     for (let attempt = 1; attempt <= MAX_REVERT_ATTEMPTS; attempt += 1) {
       const firstStep = steps.length;
       let taken: readonly Action[] = [];
@@ -225,7 +226,7 @@ export class ChangeRunner {
         await operation.revert(entry.captured, recorder.host, limit);
         return true;
       }).catch(() => false); // why it failed is in the failed step; the outcome says that it did
-      steps = [...steps, ...taken];
+      steps.push(...taken);
       if (isReverted) return this.#move(entry, 'reverted', { steps, outcome: 'reverted' });
     }
     const why = entry.error === null ? '' : `, after ${entry.error.code}`;

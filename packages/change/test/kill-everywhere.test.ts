@@ -20,7 +20,7 @@ interface Scenario {
   readonly operation: 'cells.set' | 'cells.try';
   readonly flaw: Flaw;
   /** What the caller does after `request` resolved. */
-  readonly then?: (process: KillableProcess, world: KillableWorld) => Promise<unknown>;
+  readonly afterwards?: (process: KillableProcess, world: KillableWorld) => Promise<unknown>;
   readonly restart: 'same boot' | 'reboot' | 'too late';
   readonly outcomes: readonly string[];
 }
@@ -60,7 +60,7 @@ const scenarios: readonly Scenario[] = [
     name: 'a confirmed change',
     operation: 'cells.try',
     flaw: 'none',
-    then: confirm,
+    afterwards: confirm,
     restart: 'too late',
     outcomes: either,
   },
@@ -68,7 +68,7 @@ const scenarios: readonly Scenario[] = [
     name: 'a confirmed change, rebooted',
     operation: 'cells.try',
     flaw: 'none',
-    then: confirm,
+    afterwards: confirm,
     restart: 'reboot',
     outcomes: [...either, 'failed'],
   },
@@ -76,7 +76,7 @@ const scenarios: readonly Scenario[] = [
     name: 'a change nobody confirms',
     operation: 'cells.try',
     flaw: 'none',
-    then: expire,
+    afterwards: expire,
     restart: 'same boot',
     outcomes: ['reverted'],
   },
@@ -84,7 +84,7 @@ const scenarios: readonly Scenario[] = [
     name: 'a change reverted by hand',
     operation: 'cells.try',
     flaw: 'none',
-    then: revert,
+    afterwards: revert,
     restart: 'reboot',
     outcomes: ['reverted', 'failed'],
   },
@@ -100,7 +100,7 @@ async function runUntilKilled(world: KillableWorld, scenario: Scenario, kill: Ki
       { changeId: changeIdOf(1), operation, params: cellParams(AFTER, flaw), meta: {} },
       never,
     );
-    await scenario.then?.(process, world);
+    await scenario.afterwards?.(process, world);
   } catch (error) {
     assert.ok(process.isDead, String(error));
   }
@@ -192,7 +192,7 @@ describe('P-12: one failing journal write', () => {
         await process.engine.recover(never);
         await process.engine
           .request({ changeId: changeIdOf(1), operation, params, meta: {} }, never)
-          .then(() => scenario.then?.(process, world))
+          .then(() => scenario.afterwards?.(process, world))
           .catch(() => undefined); // whether the caller saw it is not the point here
         process.kill();
         passTime(world, scenario.restart);

@@ -164,15 +164,16 @@ export class KillableProcess {
 type CellParams = { values: Record<string, string>; flaw: Flaw };
 type CellState = Record<string, string | null>;
 
+const read = async (host: Host, cell: string, signal: AbortSignal): Promise<string | null> => {
+  const state = await host.files.stat(`/${cell}`, signal);
+  if (state.kind === 'missing') return null;
+  return Buffer.from(await host.files.read(`/${cell}`, 100, signal)).toString();
+};
+const write = (host: Host, cell: string, value: string, signal: AbortSignal): Promise<void> =>
+  host.files.write(`/${cell}`, { bytes: Buffer.from(value), mode: '0600', uid: 0, gid: 0 }, signal);
+
 /** Sets files under `/` to the given values; an honest operation by the contract, but for its flaw. */
 function cellOperation(name: string, confirmWithinMs?: number): AnyOperation {
-  const read = async (host: Host, cell: string, signal: AbortSignal): Promise<string | null> => {
-    const state = await host.files.stat(`/${cell}`, signal);
-    if (state.kind === 'missing') return null;
-    return Buffer.from(await host.files.read(`/${cell}`, 100, signal)).toString();
-  };
-  const write = (host: Host, cell: string, value: string, signal: AbortSignal): Promise<void> =>
-    host.files.write(`/${cell}`, { bytes: Buffer.from(value), mode: '0600', uid: 0, gid: 0 }, signal);
   const operation: Operation<CellParams, CellState> = {
     name,
     params: z.strictObject({

@@ -37,6 +37,8 @@ export function sampleEntry(n: number, patch: Partial<ChangeEntry> = {}): Change
   };
 }
 
+const ids = (entries: readonly ChangeEntry[]): string[] => entries.map(({ changeId }) => changeId);
+
 /** @param open gives a new, empty journal each time and cleans up after itself */
 export function describeChangeJournal(name: string, open: (t: TestContext) => Promise<ChangeJournal>): void {
   describe(`ChangeJournal: ${name}`, () => {
@@ -72,7 +74,6 @@ export function describeChangeJournal(name: string, open: (t: TestContext) => Pr
       const journal = await open(t);
       await Promise.all([3, 1, 2].map((n) => journal.add(sampleEntry(n))));
       await journal.replace(sampleEntry(3, { state: 'applying' }));
-      const ids = (entries: ChangeEntry[]): string[] => entries.map(({ changeId }) => changeId);
       assert.deepEqual(ids(await journal.listOpen()), [3, 1, 2].map(changeIdOf));
       assert.deepEqual(ids(await journal.listRecent(2)), [2, 1].map(changeIdOf));
     });
