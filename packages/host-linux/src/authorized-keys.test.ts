@@ -7,10 +7,12 @@ import { temporaryDirectory } from '@holdfast/testing';
 
 import { fingerprintsOf } from './authorized-keys.ts';
 
+/** RFC 4251 §5: a string is its length and its bytes. */
+const part = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+
 /** An Ed25519 public key blob: the type, then 32 bytes. */
 const blob = (fill: number): string => {
   const type = Buffer.from('ssh-ed25519');
-  const part = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
   return Buffer.concat([part(type), part(Buffer.alloc(32, fill))]).toString('base64');
 };
 const A = `ssh-ed25519 ${blob(1)}`;

@@ -75,16 +75,17 @@ export async function openLinuxReader(
   return { ...host, packetFilter, accounts, files, certificates: new X509Certificates(files) };
 }
 
+async function orElse<T>(action: Promise<T>, otherwise: () => Promise<T>): Promise<T> {
+  try {
+    return await action;
+  } catch (cause) {
+    if (hasCode(cause, 'ERR_HOST_FILE_UNREADABLE')) return otherwise();
+    throw cause;
+  }
+}
+
 /** Reads through `first`, and through `second` what `first` may not read. */
 function withFallback(first: FileReader, second: FileReader): FileReader {
-  const orElse = async <T>(action: Promise<T>, otherwise: () => Promise<T>): Promise<T> => {
-    try {
-      return await action;
-    } catch (cause) {
-      if (hasCode(cause, 'ERR_HOST_FILE_UNREADABLE')) return otherwise();
-      throw cause;
-    }
-  };
   return {
     stat: (path, signal) => orElse(first.stat(path, signal), () => second.stat(path, signal)),
     read: (path, maxBytes, signal) =>

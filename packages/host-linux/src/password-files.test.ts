@@ -55,8 +55,9 @@ describe('passwordState', () => {
     it(`C-01: ${JSON.stringify(field)} is ${want}`, () => assert.equal(passwordState(field), want));
 });
 
+const line = (expire: string): string => `a:!:19000:0:99999:7::${expire}:`;
+
 describe('isExpired', () => {
-  const line = (expire: string): string => `a:!:19000:0:99999:7::${expire}:`;
   it('the day itself is expired, the day before is not', () => {
     assert.equal(isExpired(line('20000'), 20_000 * DAY_MS), true);
     assert.equal(isExpired(line('20000'), 20_000 * DAY_MS - 1), false);
