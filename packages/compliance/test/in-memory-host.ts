@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '@holdfast/core';
+import { normalizeRuleset } from '@holdfast/host';
 import type {
   Account,
   Certificate,
@@ -18,17 +19,19 @@ import type {
 export const NOW_MS = Date.parse('2026-03-01T12:00:00.000Z');
 const DAY_MS = 86_400_000;
 
-export const GOOD_RULESET = [
-  'table inet filter {',
-  '\tchain input {',
-  '\t\ttype filter hook input priority filter; policy drop;',
-  '\t\tiif "lo" accept',
-  '\t\tct state established,related accept',
-  '\t\ttcp dport 22 accept',
-  '\t}',
-  '}',
-  '',
-].join('\n');
+export const GOOD_RULESET = normalizeRuleset(
+  [
+    'table inet filter {',
+    '\tchain input {',
+    '\t\ttype filter hook input priority filter; policy drop;',
+    '\t\tiif "lo" accept',
+    '\t\tct state established,related accept',
+    '\t\ttcp dport 22 accept',
+    '\t}',
+    '}',
+    '',
+  ].join('\n'),
+);
 
 export const ROOT_KEY = `SHA256:${'A'.repeat(43)}`;
 
@@ -157,10 +160,10 @@ export function inMemoryHost(parts: Parts, platform: Partial<Platform> = {}): Ho
         }),
     },
     packetFilter: {
-      read: (signal) => guarded('packetFilter.read', signal, () => parts.ruleset),
+      read: (signal) => guarded('packetFilter.read', signal, () => normalizeRuleset(parts.ruleset)),
       replace: (ruleset, signal) =>
         guarded('packetFilter.replace', signal, () => {
-          parts.ruleset = ruleset;
+          parts.ruleset = normalizeRuleset(ruleset);
           changed('replace ruleset');
         }),
     },

@@ -1,11 +1,11 @@
 /** The packet filter against the signed ruleset (C-11). */
 import { sha256Hex } from '@holdfast/crypto';
 import type { Finding } from '@holdfast/evidence';
+import { normalizeRuleset } from '@holdfast/host';
 import { z } from 'zod';
 import type { Check } from '../check.ts';
 import { attempt, fail, pass, unknown } from '../finding.ts';
 import { diffLines } from '../line-diff.ts';
-import { normaliseRuleset } from '../ruleset.ts';
 
 const SUBJECT = 'ruleset';
 
@@ -14,7 +14,7 @@ export const FirewallExpectation = z.strictObject({
   ruleset: z
     .string()
     .max(512 * 1024)
-    .refine((text) => normaliseRuleset(text) !== '', 'holds no rules'),
+    .refine(isRuleset, 'is not a ruleset, or an empty one'),
 });
 export type FirewallExpectation = z.infer<typeof FirewallExpectation>;
 
@@ -29,8 +29,8 @@ export const firewall: Check<FirewallExpectation> = {
     if (!read.ok)
       return [unknown('critical', 'firewall-unreadable', SUBJECT, `The ruleset cannot be read: ${read.why}`)];
 
-    const expected = normaliseRuleset(ruleset);
-    const observed = normaliseRuleset(read.value);
+    const expected = normalizeRuleset(ruleset);
+    const observed = read.value;
     const comparison = { observed: summary(observed), expected: summary(expected) };
     if (observed === expected)
       return [pass('firewall-ok', SUBJECT, 'The ruleset is the one of the baseline', comparison)];
@@ -45,6 +45,15 @@ export const firewall: Check<FirewallExpectation> = {
     ];
   },
 };
+
+/** Only what has one spelling can be compared, and only what has rules filters anything. */
+function isRuleset(text: string): boolean {
+  try {
+    return normalizeRuleset(text) !== '';
+  } catch {
+    return false;
+  }
+}
 
 function summary(ruleset: string): { sha256: string; lines: number } {
   return { sha256: sha256Hex(ruleset), lines: ruleset === '' ? 0 : ruleset.split('\n').length - 1 };

@@ -5,10 +5,11 @@
 import type { Operation } from '@holdfast/change';
 import { HoldfastError } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
+import { normalizeRuleset } from '@holdfast/host';
 import { z } from 'zod';
 import type { Baseline } from '../baseline.ts';
 import { firewall } from '../checks/firewall.ts';
-import { listLoopbackDrops, normaliseRuleset } from '../ruleset.ts';
+import { listLoopbackDrops } from '../loopback-drops.ts';
 import { requireExpectation } from './deps.ts';
 
 /** C-22. */
@@ -23,7 +24,7 @@ export function firewallRestore(
   const wanted = (): string => {
     const { ruleset } = requireExpectation(baseline, firewall);
     const drops = listLoopbackDrops(ruleset);
-    if (drops.length === 0) return normaliseRuleset(ruleset);
+    if (drops.length === 0) return normalizeRuleset(ruleset);
     throw new HoldfastError('the ruleset of the baseline drops loopback', {
       code: 'ERR_BASELINE_UNSAFE',
       fields: { chains: drops.length },
@@ -44,20 +45,20 @@ export function firewallRestore(
 
     async plan(_params, host, signal) {
       const expected = wanted();
-      const observed = normaliseRuleset(await host.packetFilter.read(signal));
+      const observed = await host.packetFilter.read(signal);
       if (observed === expected) return []; // P-16
       return [{ action: 'replace the ruleset', detail: { from: sha256Hex(observed), to: sha256Hex(expected) } }];
     },
 
     async apply(_params, host, signal) {
       const expected = wanted();
-      if (normaliseRuleset(await host.packetFilter.read(signal)) === expected) return;
+      if ((await host.packetFilter.read(signal)) === expected) return;
       await host.packetFilter.replace(expected, signal);
     },
 
     async verify(_params, host, signal) {
       const expected = sha256Hex(wanted());
-      const observed = sha256Hex(normaliseRuleset(await host.packetFilter.read(signal)));
+      const observed = sha256Hex(await host.packetFilter.read(signal));
       if (observed === expected)
         return { ok: true, reasons: [`the ruleset has the digest ${expected} of the baseline`] };
       return { ok: false, reasons: [`the ruleset has the digest ${observed}, the baseline's is ${expected}`] };
