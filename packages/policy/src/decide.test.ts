@@ -323,7 +323,7 @@ describe('decide', () => {
     const operations = ['firewall.restore', 'services.restart', 'logging.restart', 'files.restore', 'accounts.lock'];
     for (const caller of [AGENT, ROOT, SERVER]) {
       for (const operation of operations)
-        assert.equal(decide(policy, { caller, operation, params: {} }).effect, 'allow', operation);
+        assert.equal(decide(policy, { caller, operation, params: { user: 'mallory' } }).effect, 'allow', operation);
       for (const operation of ['exec.shell', 'firewall.flush', 'accounts.unlock', 'policy.load']) {
         assert.equal(decide(policy, { caller, operation, params: {} }).effect, 'deny', operation);
       }

@@ -26,6 +26,14 @@ principals = ["healers"]
 operations = ["firewall.restore", "services.restart", "logging.restart", "files.restore", "accounts.lock"]
 effect = "allow"
 
+[[rules]]
+name = "never-lock-ourselves"
+principals = ["healers"]
+operations = ["accounts.lock"]
+effect = "deny"
+[rules.params.user]
+enum = ["root", "holdfast"]
+
 [[reads]]
 name = "agent-reads"
 principals = ["agent"]

@@ -22,6 +22,11 @@ export const GUARD_ERRORS = {
     title: 'Too many requests',
     text: 'The caller used up its token bucket. Wait and ask again; the limits are in the policy.',
   },
+  ERR_GUARD_DEFERRED: {
+    remedy: 'retry',
+    title: 'Outside of every maintenance window',
+    text: 'The operation disrupts what runs on the host, and no maintenance window of the policy is open for it. Nothing was run. Ask again inside a window.',
+  },
   ERR_GUARD_FROZEN: {
     remedy: 'give-up',
     title: 'The host is frozen',
@@ -82,20 +87,15 @@ export const GUARD_ERRORS = {
     title: 'Peer credentials are not available',
     text: 'The guard tells callers apart by SO_PEERCRED alone and does not serve where it cannot be read: it needs Linux and the Node.js this release pins, with node:ffi.',
   },
-  ERR_GUARD_OPERATION_UNKNOWN: {
-    remedy: 'fix-input',
-    title: 'There is no such operation',
-    text: 'The pinned baseline offers no operation of this name, or no valid baseline is pinned on this host, which offers none at all.',
-  },
   ERR_GUARD_BASELINE_MISSING: {
     remedy: 'fix-input',
     title: 'No valid baseline is pinned',
     text: 'What may be observed with the rights of root follows from the pinned baseline. Without a valid one nothing may.',
   },
-  ERR_GUARD_CHANGE_UNKNOWN: {
+  ERR_GUARD_STATE: {
     remedy: 'fix-input',
-    title: 'There is no such change',
-    text: 'No change with this id is in the journal, or it is not one that waits for confirmation.',
+    title: 'The guard’s state directory cannot be used',
+    text: 'The directory or a file in it is missing, owned by somebody else, readable by others, damaged or on a full disk. The guard does not start, or denies mutations, rather than forget what it has seen.',
   },
   ERR_SANDBOX_MISSING: {
     remedy: 'give-up',

@@ -1,0 +1,151 @@
+/**
+ * Opens everything a guard is made of, in the order in which each part needs the others, and brings
+ * what an earlier run left half done to its end. Shared by the daemon and the one-shot recovery.
+ */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { type AuditLog, openAuditLog } from '@holdfast/audit';
+import { type ChangeEngine, type ChangeRecord, createChangeEngine, openSqliteJournal } from '@holdfast/change';
+import type { Clock, JsonObject } from '@holdfast/core';
+import { loadSigner, sha256Hex } from '@holdfast/crypto';
+import { openEvidenceStore } from '@holdfast/evidence';
+import type { Host } from '@holdfast/host';
+import { BaselineHolder, type GuardBaseline } from './baseline-holder.ts';
+import { DenialDesk } from './denial-desk.ts';
+import type { GuardConfig } from './guard-config.ts';
+import { MutationDesk } from './mutation-desk.ts';
+import { OrderDesk } from './order/order-desk.ts';
+import { PolicyHolder } from './policy-holder.ts';
+import { EvidenceIndex } from './sealing/evidence-index.ts';
+import { EvidenceSealer, GUARD_ACTOR } from './sealing/evidence-sealer.ts';
+import { draftOfChange } from './sealing/predicates.ts';
+import { type GuardDatabase, openGuardDatabase } from './state/guard-database.ts';
+import { NonceMemory } from './state/nonce-memory.ts';
+import { OrderStore } from './state/order-store.ts';
+import { loadKeyEncryptionKey, lockStateDirectory, prepareStateDirectory } from './state/state-directory.ts';
+import { readBootId, systemClock } from './system-clock.ts';
+
+export interface GuardStartDeps {
+  readonly host: Host;
+  /**
+   * Reads and verifies the pinned baseline. Called at start and whenever its file changes, also when
+   * there is none: operations to revert with may exist without one. What it throws means no operations.
+   */
+  readonly loadBaseline: () => Promise<GuardBaseline>;
+  /** Told of what an operator of the daemon should see. MUST NOT throw. Fields are safe to log. */
+  readonly onEvent?: (event: GuardEvent) => void;
+  readonly clock?: Clock;
+  readonly bootId?: string;
+}
+
+export interface GuardEvent {
+  readonly severity: 'info' | 'warning' | 'error';
+  readonly message: string;
+  readonly fields: JsonObject;
+  readonly error?: unknown;
+}
+
+export interface GuardCore extends AsyncDisposable {
+  readonly audit: AuditLog;
+  readonly engine: ChangeEngine;
+  readonly policy: PolicyHolder;
+  readonly baseline: BaselineHolder;
+  readonly index: EvidenceIndex;
+  readonly sealer: EvidenceSealer;
+  readonly denials: DenialDesk;
+  readonly mutations: MutationDesk;
+  readonly orders: OrderDesk;
+  readonly database: GuardDatabase;
+  readonly clock: Clock;
+}
+
+/**
+ * @param signal aborted: running changes stop and revert
+ * @throws `ERR_GUARD_STATE`, `ERR_GUARD_ALREADY_RUNNING`, `ERR_KEY_INVALID`, `ERR_AUDIT_DAMAGED`, `ERR_AUDIT_UNWRITABLE`
+ */
+export async function openGuardCore(
+  config: GuardConfig,
+  deps: GuardStartDeps,
+  signal: AbortSignal,
+): Promise<GuardCore> {
+  const { paths, trust } = config;
+  const { host, clock = systemClock, bootId = readBootId(), onEvent = () => undefined } = deps;
+  const onFault = (error: unknown): void =>
+    onEvent({ severity: 'error', message: 'something could not be recorded', fields: {}, error });
+
+  await using stack = new AsyncDisposableStack();
+  prepareStateDirectory(paths.guardState);
+  stack.use(lockStateDirectory(paths.guardState));
+  const signer = loadSigner(paths.hostKey);
+  const audit = stack.adopt(await openAuditLog({ directory: paths.auditLog, signer, clock, bootId }), async (log) =>
+    log.close(),
+  );
+  const hasHistory = audit.head().seq > 0;
+  const opened = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), bootId, hasHistory };
+  const database = stack.use(openGuardDatabase(paths.guardState, opened));
+  const index = stack.use(new EvidenceIndex(paths.guardState));
+  const store = openEvidenceStore(paths.evidence, { gid: config.socketGid });
+  const { simulated } = host.platform;
+  const sealer = new EvidenceSealer({ audit, store, index, signer, trust, simulated });
+  await sealer.recover();
+
+  const policy = new PolicyHolder(paths.policy, ({ outcome, hash, findings }) => {
+    const errors = findings.filter(({ severity }) => severity === 'ERROR').length;
+    const fields = { hash, errors, warnings: findings.length - errors };
+    onEvent({ severity: outcome === 'loaded' ? 'info' : 'error', message: `policy ${outcome}`, fields });
+    const entry = {
+      actor: GUARD_ACTOR,
+      action: `policy.${outcome}`,
+      subject: 'policy',
+      outcome: outcome === 'loaded' ? 'ok' : 'failed',
+    };
+    audit.append({ ...entry, detail: fields }).catch(onFault);
+  });
+  const baseline = new BaselineHolder(paths.baseline, deps.loadBaseline);
+  await baseline.current();
+
+  const denials = new DenialDesk({ audit, sealer, clock, randomBytes, onFault }, config.denialSummaryMs);
+  const journal = stack.use(
+    openSqliteJournal(join(paths.guardState, 'changes.sqlite'), loadKeyEncryptionKey(dirname(paths.hostKey))),
+  );
+  let onSealed: (record: ChangeRecord) => void = () => undefined;
+  const engine = stack.use(
+    createChangeEngine({
+      host,
+      operations: baseline.operations,
+      journal,
+      clock,
+      bootId,
+      randomBytes,
+      onFault,
+      // Exactly once by the bundle id that the journal drew with the intent (G-31).
+      seal: async (record) => {
+        await sealer.seal(draftOfChange(record), sha256Hex(record.bundleId));
+        onSealed(record);
+      },
+    }),
+  );
+  stack.use(denials);
+  const nonces = new NonceMemory(database, clock, bootId);
+  const mutations = new MutationDesk({ audit, engine, baseline, denials, nonces, clock, randomBytes, signal });
+  const orders = new OrderDesk({ store: new OrderStore(database), engine, mutations, denials, baseline, trust, clock });
+  onSealed = (record) => orders.complete(record);
+  await engine.recover(signal);
+  await orders.recover(policy.current());
+
+  const owned = stack.move();
+  return {
+    audit,
+    engine,
+    policy,
+    baseline,
+    index,
+    sealer,
+    denials,
+    mutations,
+    orders,
+    database,
+    clock,
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}

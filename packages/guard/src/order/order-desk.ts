@@ -1,0 +1,217 @@
+/**
+ * Takes signed orders (C-35): verified by the guard itself, carried out once for each order id, and
+ * reported alike however often they are delivered, also across crashes.
+ *
+ * The order is written down before its change is asked for, with the change's id; what a crash leaves
+ * is then found in the change journal, or was never begun.
+ */
+import type { Order, OrderReport, Trust } from '@holdfast/api';
+import type { ChangeEngine, ChangeRecord } from '@holdfast/change';
+import { type BundleId, type Clock, type ErrorCode, hasCode, isHoldfastError } from '@holdfast/core';
+import { sha256Hex } from '@holdfast/crypto';
+import { type Caller, decide, type Decision, formatCaller, type Policy } from '@holdfast/policy';
+import type { BaselineHolder } from '../baseline-holder.ts';
+import { toOrderReport } from '../change-report.ts';
+import type { DenialDesk } from '../denial-desk.ts';
+import { type Mutation, type MutationDesk, orderIdOf } from '../mutation-desk.ts';
+import { refusalOf } from '../refuse.ts';
+import { type Circumstances, paramsDigestOf, type Refusal } from '../sealing/predicates.ts';
+import type { OrderStore } from '../state/order-store.ts';
+import { checkOrder, type OrderContext, readOrder } from './verify-order.ts';
+
+export interface OrderDeps {
+  readonly store: OrderStore;
+  readonly engine: ChangeEngine;
+  readonly mutations: MutationDesk;
+  readonly denials: DenialDesk;
+  readonly baseline: BaselineHolder;
+  readonly trust: Trust;
+  readonly clock: Clock;
+}
+
+const CONTROL_PLANE: Caller = { kind: 'control-plane' };
+const UNREAD: Decision = { effect: 'deny', rule: null, reasons: ['the order was not verified'] };
+
+export class OrderDesk {
+  readonly #deps: OrderDeps;
+  readonly #running = new Map<string, Promise<OrderReport>>();
+
+  constructor(deps: OrderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @param bearer who brought the order: it has no say in what is done, only in how often it may ask
+   * @throws what makes it worth bringing again later: rate limit, frozen host, unwritable audit log
+   */
+  async take(policy: Policy | null, bearer: Caller, envelope: string, correlationId: string): Promise<OrderReport> {
+    const { clock, store, trust, mutations, engine } = this.#deps;
+    const wallMs = clock.wallMs();
+    const read = readOrder(envelope, { keys: trust.keys, wallMs });
+    const digest = sha256Hex(envelope);
+    if (!read.ok) {
+      // Nobody's word but the bearer's.
+      if (!mutations.takeToken(policy, bearer)) throw refusalOf('ERR_GUARD_RATE_LIMITED');
+      const circumstances = mutations.circumstances(policy, bearer, UNREAD, correlationId);
+      const bundleId = await this.#refuse(circumstances, null, read.outcome, read.code);
+      return { orderId: null, outcome: read.outcome, code: read.code, change: null, bundleId };
+    }
+    const { order } = read;
+    const running = this.#running.get(order.orderId);
+    const stored = store.find(order.orderId);
+    if (stored?.digest === digest) {
+      if (running !== undefined) return running;
+      return stored.report ?? this.#reportOf(order.orderId, stored.changeId);
+    }
+    if (engine.frozen) throw refusalOf('ERR_GUARD_FROZEN'); // G-19
+    if (!mutations.takeToken(policy, CONTROL_PLANE)) throw refusalOf('ERR_GUARD_RATE_LIMITED');
+    const { hash: baselineHash } = await this.#deps.baseline.current();
+    const circumstances: Circumstances = {
+      ...mutations.circumstances(policy, CONTROL_PLANE, UNREAD, correlationId),
+      baselineHash,
+      orderId: order.orderId,
+    };
+    if (stored !== undefined || this.#running.has(order.orderId)) {
+      // Signed, and yet another order under a known id: refused, and the first one's report stays.
+      const bundleId = await this.#refuse(circumstances, order, 'rejected', 'ERR_ORDER_REPLAYED');
+      return { orderId: order.orderId, outcome: 'rejected', code: 'ERR_ORDER_REPLAYED', change: null, bundleId };
+    }
+    const work = this.#carryOut(policy, order, digest, circumstances);
+    this.#running.set(order.orderId, work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(order.orderId);
+    }
+  }
+
+  /** A change that was made for an order ended: its report is final now. Called after its evidence is sealed. */
+  complete(record: ChangeRecord): void {
+    const orderId = orderIdOf(record);
+    if (orderId === null || record.state !== 'ended') return;
+    if (this.#deps.store.find(orderId)?.report === null) {
+      this.#deps.store.complete(orderId, toOrderReport(orderId, { ...record, sealed: true }));
+    }
+  }
+
+  /** After a restart: orders whose change was never begun end as failed. Call when the engine has recovered. */
+  async recover(policy: Policy | null): Promise<void> {
+    for (const { orderId, changeId } of this.#deps.store.listRunning()) {
+      const record = changeId === null ? undefined : await this.#deps.engine.get(changeId);
+      if (record !== undefined) {
+        if (record.sealed) this.complete(record);
+        continue;
+      }
+      const code = 'ERR_ORDER_INTERRUPTED';
+      const decision: Decision = { effect: 'deny', rule: null, reasons: ['the guard stopped before the change began'] };
+      const circumstances = {
+        ...this.#deps.mutations.circumstances(policy, CONTROL_PLANE, decision, orderId),
+        orderId,
+      };
+      const bundleId = await this.#refuse(circumstances, null, 'failed', code);
+      this.#deps.store.complete(orderId, { orderId, outcome: 'failed', code, change: null, bundleId });
+    }
+  }
+
+  async #carryOut(policy: Policy | null, order: Order, digest: string, unread: Circumstances): Promise<OrderReport> {
+    const { mutations } = this.#deps;
+    const verdict = checkOrder(order, this.#contextOf(policy, order));
+    const decision = verdict.decision ?? UNREAD;
+    const { effect, rule, reasons } = decision;
+    const circumstances: Circumstances = { ...unread, decision: { effect, rule, reasons } };
+    const base = { orderId: order.orderId, digest, nonce: order.nonce };
+    if (!verdict.ok) {
+      const bundleId = await this.#refuse(circumstances, order, verdict.outcome, verdict.code);
+      const report: OrderReport = {
+        orderId: order.orderId,
+        outcome: verdict.outcome,
+        code: verdict.code,
+        change: null,
+        bundleId,
+      };
+      // A replayed nonce belongs to the order that carried it first.
+      if (verdict.code !== 'ERR_ORDER_REPLAYED') this.#add({ ...base, changeId: null, report });
+      return report;
+    }
+    const mutation: Mutation = {
+      changeId: mutations.newId(),
+      operation: order.operation,
+      params: order.params,
+      circumstances,
+    };
+    const obstacle = mutations.obstacleOf(policy, decision, mutation);
+    if (obstacle !== null) {
+      const outcome = obstacle.outcome === 'deferred' ? 'deferred' : 'rejected';
+      const bundleId = await this.#refuse(circumstances, order, outcome, obstacle.code);
+      const report: OrderReport = { orderId: order.orderId, outcome, code: obstacle.code, change: null, bundleId };
+      this.#add({ ...base, changeId: null, report });
+      return report;
+    }
+    await mutations.record('order.accepted', mutation, { changeId: mutation.changeId, digest });
+    this.#add({ ...base, changeId: mutation.changeId, report: null });
+    try {
+      return toOrderReport(order.orderId, await mutations.run(mutation));
+    } catch (error) {
+      return await this.#failed(order, mutation, error);
+    }
+  }
+
+  /** The engine did not take the change, or its journal failed: what is there says which. */
+  async #failed(order: Order, mutation: Mutation, error: unknown): Promise<OrderReport> {
+    if (hasCode(error, 'ERR_CHANGE_JOURNAL') || hasCode(error, 'ERR_CHANGE_CLOSED')) throw error; // a restart decides
+    if ((await this.#deps.engine.get(mutation.changeId)) !== undefined) throw error;
+    const code = isHoldfastError(error) ? error.code : 'ERR_GUARD_INTERNAL';
+    const bundleId = await this.#refuse(mutation.circumstances, order, 'failed', code);
+    const report: OrderReport = { orderId: order.orderId, outcome: 'failed', code, change: null, bundleId };
+    this.#deps.store.complete(order.orderId, report);
+    return report;
+  }
+
+  async #reportOf(orderId: string, changeId: string | null): Promise<OrderReport> {
+    const record = changeId === null ? undefined : await this.#deps.engine.get(changeId);
+    if (record !== undefined) return toOrderReport(orderId, record);
+    return { orderId, outcome: 'running', code: null, change: null, bundleId: null };
+  }
+
+  #contextOf(policy: Policy | null, order: Order): OrderContext {
+    const { trust, clock, store, mutations } = this.#deps;
+    return {
+      wallMs: clock.wallMs(),
+      orgId: trust.orgId,
+      siteId: trust.siteId,
+      hostId: trust.hostId,
+      keys: trust.keys,
+      isNonceSeen: (nonce) => store.isNonceSeen(nonce, Date.parse(order.issuedAt)),
+      decide: ({ operation, params }) => decide(policy, { caller: CONTROL_PLANE, operation, params }),
+      areParamsValid: (operation, params) => mutations.operationOf(operation)?.params.safeParse(params).success ?? true,
+    };
+  }
+
+  #add(order: Parameters<OrderStore['add']>[0]): void {
+    try {
+      this.#deps.store.add(order);
+    } catch {
+      throw refusalOf('ERR_ORDER_REPLAYED'); // what cannot be remembered is not done (G-06)
+    }
+  }
+
+  async #refuse(
+    circumstances: Circumstances,
+    order: Order | null,
+    outcome: Refusal['outcome'],
+    code: ErrorCode,
+  ): Promise<BundleId | null> {
+    const decision = { ...circumstances.decision, effect: 'deny' as const };
+    return this.#deps.denials.refuseMutation({
+      kind: 'order',
+      outcome,
+      operation: order?.operation ?? null,
+      paramsDigest: order === null ? null : paramsDigestOf(order.params),
+      code,
+      circumstances: { ...circumstances, decision },
+    });
+  }
+}
+
+/** How an order's evidence names who asked. */
+export const CONTROL_PLANE_PRINCIPAL = formatCaller(CONTROL_PLANE);
