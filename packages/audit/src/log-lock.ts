@@ -5,13 +5,12 @@
  * is gone with the process however that ended, so a kill leaves nothing stale, and no pid can be
  * mistaken for another's. Node has no flock; a pid file would need guesses about reused pids.
  */
-import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '@holdfast/core';
 
 /** @throws `ERR_AUDIT_LOCKED` when another process, or this one, holds it */
 export function lockLog(path: string): Disposable {
-  closeSync(openSync(path, 'a', 0o600));
+  // Only SQLite opens the file: closing any other descriptor of it would drop the lock (fcntl(2)).
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');

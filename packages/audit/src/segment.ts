@@ -71,8 +71,8 @@ const MAX_LINE_START_BYTES = 256;
 /**
  * Verifies a segment's bytes record by record, from `start` until the end or the first fault.
  *
- * A tail is *torn*, and not damaged, when it is what an interrupted write leaves: no whole record
- * follows the last good one, and either its newline never came or the file system filled it with
+ * A tail is *torn*, and not damaged, when it is what an interrupted write leaves: no whole line of a
+ * record follows the last good one, and either its newline never came or the file system filled it with
  * zeros. Text of a record never holds a NUL byte.
  *
  * @param onRecord called for each good record with its offset; `false` ends the scan
@@ -117,6 +117,7 @@ async function isTornTail(file: LogFile, offset: number): Promise<boolean> {
 /** One group commit is never longer, so neither is what an interrupted one leaves. */
 export const MAX_TORN_BYTES = 8 * 1024 * 1024;
 
+/** Lines that have their newline. */
 function splitLines(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   let start = 0;
@@ -124,5 +125,5 @@ function splitLines(bytes: Buffer): Buffer[] {
     lines.push(bytes.subarray(start, end));
     start = end + 1;
   }
-  return [...lines, bytes.subarray(start)];
+  return lines;
 }

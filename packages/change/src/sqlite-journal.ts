@@ -5,7 +5,7 @@
  * changes under its hands. SQLite's lock is the kernel's and is gone with the process, however it
  * ended. Sync calls on purpose: a write is one commit, and the engine does nothing before it.
  */
-import { chmodSync, closeSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError, isHoldfastError, type Secret } from '@holdfast/core';
 import { capturedBox } from './captured-box.ts';
@@ -87,7 +87,8 @@ export function openSqliteJournal(path: string, kek: Secret<Uint8Array>): Sqlite
 
 function openDatabase(path: string): DatabaseSync {
   // SQLite makes its files with the mode of the database file: make that one private first.
-  closeSync(openSync(path, 'a', 0o600));
+  // Never open one that is there: closing our descriptor would drop SQLite's lock on it (fcntl(2)).
+  if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));
   chmodSync(path, 0o600);
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
