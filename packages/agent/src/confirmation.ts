@@ -30,7 +30,10 @@ export async function confirmWhenSafe(
 ): Promise<ChangeReport | null> {
   const { guard, server, clock, sleep } = deps;
   const deadlineMs = clock.monotonicMs() + (change.confirmWithinMs ?? 0) * USED_PART;
-  while (wasReachable && !(await probeUntil(server, clock, sleep, deadlineMs, signal))) {
+  let isSafe = !wasReachable;
+  while (!isSafe) {
+    isSafe = await probeUntil(server, clock, sleep, deadlineMs, signal);
+    if (isSafe) break;
     if (clock.monotonicMs() + PROBE_INTERVAL_MS >= deadlineMs) return null;
     await sleep(PROBE_INTERVAL_MS, signal);
   }

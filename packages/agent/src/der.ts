@@ -1,6 +1,6 @@
 /** The little of DER (ITU-T X.690 §10) that a certificate request needs: encoding only, nothing untrusted is read. */
 
-const tagged = (tag: number, content: Uint8Array): Buffer => {
+export const tagged = (tag: number, content: Uint8Array): Buffer => {
   const { length } = content;
   // X.690 §8.1.3: short form below 128, else the count of length octets with the top bit set.
   let header = [tag, length];

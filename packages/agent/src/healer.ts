@@ -43,6 +43,9 @@ const ENDED: Record<NonNullable<ChangeReport['outcome']>, RemediationState> = {
   frozen: 'alert',
 };
 
+/** States in which a change may be under way at the guard. */
+const WITH_GUARD: ReadonlySet<RemediationState> = new Set(['applying', 'verifying', 'confirming']);
+
 const keyOf = ({ operation, params }: Action): string => `${operation} ${canonicalJson(params)}`;
 
 /** The distinct actions the failing findings ask for, in their order. */
@@ -112,27 +115,39 @@ export class Healer {
     return this.#apply(remediation, ready, signal);
   }
 
-  /** Learns what became of changes that awaited confirmation when this or an earlier agent last looked. */
+  /** Learns what became of changes that were with the guard when this or an earlier agent last looked. */
   async resume(signal: AbortSignal): Promise<void> {
-    const { guard, memory, book } = this.#deps;
-    const waiting = memory.remediations().filter(({ changeId }) => changeId !== null);
-    if (waiting.length === 0) return;
-    const changes = new Map((await guard.changes(CHANGES_LIMIT, signal)).map((change) => [change.changeId, change]));
-    for (const remediation of waiting) {
-      const change = changes.get(remediation.changeId ?? '');
-      if (change?.state === 'awaiting-confirmation') {
-        // Whether the server could be reached before is forgotten: then it must be reachable now.
-        await this.#conclude(remediation, [change], true, signal);
-      } else if (change === undefined || change.outcome !== null) {
-        const state = change === undefined ? 'failed' : ENDED[change.outcome ?? 'failed'];
-        book.move(remediation, state, { changeId: null });
-      }
+    const { guard, memory } = this.#deps;
+    const open = memory.remediations().filter(({ changeId, state }) => changeId !== null || WITH_GUARD.has(state));
+    if (open.length === 0) return;
+    const changes = await guard.changes(CHANGES_LIMIT, signal);
+    for (const remediation of open) {
+      await this.#resumeOne(
+        remediation,
+        changes.filter(({ remediationId }) => remediationId === remediation.remediationId),
+        signal,
+      );
     }
   }
 
-  #alert(remediation: OpenRemediation, why: string): void {
-    this.#deps.book.move(remediation, 'alert');
+  async #resumeOne(opened: OpenRemediation, changes: readonly ChangeReport[], signal: AbortSignal): Promise<void> {
+    const { book } = this.#deps;
+    const awaiting = changes.filter(({ state }) => state === 'awaiting-confirmation');
+    const running = changes.find(({ outcome }) => outcome === null);
+    if (awaiting.length > 0) {
+      // Whether the server could be reached before is forgotten: then it must be reachable now.
+      await this.#conclude(opened, awaiting, true, signal);
+    } else if (running !== undefined) {
+      book.move(opened, opened.state, { changeId: running.changeId });
+    } else {
+      const ended = changes.find(({ changeId }) => changeId === opened.changeId) ?? changes[0];
+      book.move(opened, ended === undefined ? 'failed' : ENDED[ended.outcome ?? 'failed'], { changeId: null });
+    }
+  }
+
+  #alert(remediation: OpenRemediation, why: string): OpenRemediation {
     this.#deps.health.raise(`needs-person:${remediation.check}`, 'warning', why);
+    return this.#deps.book.move(remediation, 'alert');
   }
 
   /** C-24, C-25. */
@@ -160,6 +175,8 @@ export class Healer {
       } catch (error) {
         signal.throwIfAborted();
         log.warn({ ...loggable(error), check: remediation.check, operation: action.operation }, 'healing refused');
+        // The connection broke: what became of it is asked before anything is asked for again.
+        if (hasCode(error, 'ERR_GUARD_UNREACHABLE')) throw error;
         if (hasCode(error, 'ERR_GUARD_APPROVAL_REQUIRED')) remediation = book.move(remediation, 'waiting');
         // A refusal by the guard is its policy: a person has to look. Anything else may pass by itself.
         else if (isHoldfastError(error) && error.remedy !== 'retry') this.#alert(remediation, 'the guard refuses this');
@@ -186,22 +203,14 @@ export class Healer {
     wasReachable: boolean,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { book, clock, health, memory } = this.#deps;
+    const { book, health, memory } = this.#deps;
     let remediation = opened;
     const waiting = changes.filter((change) => change.state === 'awaiting-confirmation');
     const [firstWaiting] = waiting;
     if (firstWaiting !== undefined)
       remediation = book.move(remediation, remediation.state, { changeId: firstWaiting.changeId });
     const unhappy = changes.find((change) => change.outcome !== null && change.outcome !== 'committed');
-    if (unhappy?.outcome === 'deferred') {
-      // C-24: deferred once, remembered, asked for again when the window opens.
-      const deferredUntilMs = nextWindowStart(this.#options.window, clock.wallMs());
-      remediation = book.move(remediation, 'deferred', { deferredUntilMs, operation: unhappy.operation });
-    } else if (unhappy?.outcome != null) {
-      remediation = book.move(remediation, ENDED[unhappy.outcome], { operation: unhappy.operation });
-      if (unhappy.outcome === 'frozen' || unhappy.outcome === 'alert')
-        this.#alert(remediation, 'the change needs a person');
-    }
+    if (unhappy !== undefined) remediation = this.#giveUp(remediation, unhappy);
     const done = changes.filter((change) => change.outcome === 'committed' || change.state === 'awaiting-confirmation');
     if (done.length === 0) return false;
     if (unhappy === undefined) remediation = book.move(remediation, 'verifying');
@@ -224,6 +233,16 @@ export class Healer {
     for (const change of done) memory.forgetMoments('attempt', keyOf(change));
     book.observe(passed); // C-19: only here does it become `fixed`
     return true;
+  }
+
+  /** A change that ended otherwise than committed. */
+  #giveUp(opened: OpenRemediation, { outcome, operation }: ChangeReport): OpenRemediation {
+    const { book, clock } = this.#deps;
+    const state = ENDED[outcome ?? 'failed'];
+    if (state === 'alert') return this.#alert(opened, 'the change needs a person');
+    // C-24: deferred once, remembered, asked for again when the window opens.
+    const deferredUntilMs = state === 'deferred' ? nextWindowStart(this.#options.window, clock.wallMs()) : null;
+    return book.move(opened, state, { deferredUntilMs, operation });
   }
 
   async #confirm(change: ChangeReport, wasReachable: boolean, signal: AbortSignal): Promise<ChangeReport | null> {

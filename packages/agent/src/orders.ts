@@ -48,11 +48,11 @@ export async function runOrders(deps: OrderDeps, signal: AbortSignal): Promise<v
     let result = resultOf(report);
     if (report.change?.state === 'awaiting-confirmation') {
       const ended = await confirmWhenSafe(report.change, true, deps, signal);
-      if (ended?.outcome != null) {
+      if (ended !== null && ended.outcome !== null) {
         result = { outcome: OUTCOMES[ended.outcome], code: ended.errorCode, bundleId: ended.bundleId };
       }
     }
-    if (report.change?.bundleId != null || report.bundleId !== null) health.count('evidenceGenerated');
+    if (report.bundleId !== null) health.count('evidenceGenerated');
     if (result !== null) memory.finishOrder(orderId, result);
   }
 }

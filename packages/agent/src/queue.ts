@@ -109,7 +109,9 @@ export function openQueue(path: string, sources: QueueSources): Queue {
     setCursor: db.prepare(`UPDATE number SET value = ? WHERE name = 'cursor'`),
     countUploaded: db.prepare(`UPDATE number SET value = value + 1 WHERE name = 'uploaded'`),
     insert: db.prepare(
-      `INSERT OR IGNORE INTO bundle (bundle_id, seq, path, state, enqueued_ms) VALUES (?, ?, ?, 'pending', ?)`,
+      // Not OR IGNORE, which would also pass over a row that breaks a constraint.
+      `INSERT INTO bundle (bundle_id, seq, path, state, enqueued_ms) VALUES (?, ?, ?, 'pending', ?)
+       ON CONFLICT (bundle_id) DO NOTHING`,
     ),
     claim: db.prepare(
       `UPDATE bundle SET state = 'uploading' WHERE bundle_id IN

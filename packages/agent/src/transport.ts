@@ -60,11 +60,14 @@ const codeOf = (error: unknown): string =>
 /** Converts what Node throws into the agent's three families (C-34). */
 function typedError(error: unknown): HoldfastError {
   const reason = codeOf(error);
-  if (TRUST_ERRORS.test(reason)) {
+  // A fatal alert that arrives while we write has its name in the message alone.
+  const isAlert = reason === 'EPROTO' && error instanceof Error;
+  const name = isAlert ? error.message.toUpperCase().replaceAll(' ', '_') : reason;
+  if (TRUST_ERRORS.test(name)) {
     const code = 'ERR_AGENT_AUTHENTICATION';
     return new HoldfastError('agent and server do not trust one another', { code, fields: { reason }, cause: error });
   }
-  if (VERSION_ERRORS.test(reason)) {
+  if (VERSION_ERRORS.test(name)) {
     const code = 'ERR_AGENT_PROTOCOL';
     return new HoldfastError('the server offers no TLS 1.3', { code, fields: { reason }, cause: error });
   }

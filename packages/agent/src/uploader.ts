@@ -79,8 +79,9 @@ function settlementOf({ bundleId }: Upload, result: IngestResult | undefined): S
       return { bundleId, kind: 'refused', code: code ?? 'conflict', final: true };
     case 'rejected':
       return { bundleId, kind: 'refused', code: code ?? 'rejected', final: false };
+    case 'retry':
     default:
-      return { bundleId, kind: result.status, code };
+      return { bundleId, kind: 'retry', code };
   }
 }
 
