@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hasCode } from '@holdfast/core';
-import { baselineFrom, captureAll, loadedFrom, neverAborted } from '../test/baselines.ts';
+import { baselineFrom, captureAll, checksIn, loadedFrom, neverAborted } from '../test/baselines.ts';
 import { goodParts, inMemoryHost, NOW_MS, unreadable } from '../test/in-memory-host.ts';
 import { diffBaselines } from './diff-baselines.ts';
 import { listBaselineFiles } from './list-baseline-files.ts';
@@ -30,7 +30,10 @@ describe('captureBaseline', () => {
     parts.files.set('/odd/binary', { bytes: Uint8Array.of(0xff, 0x00, 0xfe), mode: '0644', uid: 1, gid: 2 });
     const host = inMemoryHost(parts);
     const yaml = await captureAll(host, { files: [...parts.files.keys()] });
-    for (const result of await runChecks(loadedFrom(yaml), { host, nowMs: NOW_MS }, neverAborted)) {
+    const loaded = loadedFrom(yaml);
+    const results = await runChecks(loaded, { host, nowMs: NOW_MS }, neverAborted, { checks: checksIn(loaded) });
+    assert.equal(results.length, 8);
+    for (const result of results) {
       assert.equal(result.status, 'pass', JSON.stringify(result.findings));
     }
     assert.deepEqual(listBaselineFiles(baselineFrom(yaml)), [...parts.files.keys()].toSorted());

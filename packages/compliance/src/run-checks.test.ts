@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FindingSchema } from '@holdfast/evidence';
 import { z } from 'zod';
-import { captureAll, loadedFrom, neverAborted } from '../test/baselines.ts';
+import { captureAll, checksIn, loadedFrom, neverAborted } from '../test/baselines.ts';
 import { goodParts, inMemoryHost, NOW_MS, unreadable } from '../test/in-memory-host.ts';
 import type { Baseline, BaselineException } from './baseline.ts';
 import type { Check } from './check.ts';
@@ -119,8 +119,10 @@ describe('runChecks', () => {
 
   it('C-02: a platform nobody knows is not applicable, and says why', async () => {
     const host = inMemoryHost(goodParts(), { distribution: 'plan9', simulated: false });
-    const yaml = await captureAll(host);
-    for (const result of await runChecks(loadedFrom(yaml), { host, nowMs: NOW_MS }, neverAborted)) {
+    const loaded = loadedFrom(await captureAll(host));
+    const results = await runChecks(loaded, { host, nowMs: NOW_MS }, neverAborted, { checks: checksIn(loaded) });
+    assert.equal(results.length, 8);
+    for (const result of results) {
       assert.equal(result.status, 'not_applicable');
       assert.match(result.findings[0]?.message ?? '', /plan9/);
     }

@@ -3,6 +3,8 @@ import { encodeBase64, sha256Hex, type Signer, signerFromSeed } from '@holdfast/
 import type { HostReader } from '@holdfast/host';
 import { type Baseline, parseBaseline, requireBaseline } from '../src/baseline.ts';
 import { captureBaseline, type CaptureOptions } from '../src/capture-baseline.ts';
+import type { Check } from '../src/check.ts';
+import { CHECKS } from '../src/checks.ts';
 import type { BaselineKey, LoadedBaseline } from '../src/signed-baseline.ts';
 import { NOW_MS } from './in-memory-host.ts';
 
@@ -44,3 +46,7 @@ export const loadedFrom = (yaml: string): LoadedBaseline => ({
 /** Everything about the host as it is now. */
 export const captureAll = (host: HostReader, options: Partial<CaptureOptions> = {}): Promise<string> =>
   captureBaseline(host, { ...CAPTURE_ALL, ...options }, neverAborted);
+
+/** The checks the baseline has a section for. */
+export const checksIn = (loaded: LoadedBaseline): ReadonlyMap<string, Check> =>
+  new Map([...CHECKS].filter(([name]) => loaded.ok && loaded.baseline.sections.has(name)));

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { parseBaseline, requireBaseline } from './baseline.ts';
+import { CHECKS } from './checks.ts';
+
+const guide = (name: string): string => readFileSync(new URL(`../../../docs/guides/${name}`, import.meta.url), 'utf8');
+
+describe('docs/guides', () => {
+  it('C-03: the example in baseline.md is a valid baseline with every check and an exception', () => {
+    const example = /```yaml\n(.*?)```/s.exec(guide('baseline.md'))?.[1] ?? '';
+    const baseline = requireBaseline(parseBaseline(example));
+    assert.deepEqual([...baseline.sections.keys()], [...CHECKS.keys()]);
+    assert.equal(baseline.exceptions.length, 1);
+  });
+
+  it('C-03: baseline.md has a row for every check', () => {
+    const text = guide('baseline.md');
+    for (const name of CHECKS.keys()) assert.ok(text.includes(`\n| \`${name}\` |`), name);
+  });
+});
