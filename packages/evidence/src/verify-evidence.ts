@@ -131,8 +131,10 @@ async function verifyKit(report: Report, directory: string, pins: EvidencePins):
     // The verifier's own pins say for which host and time a key is good; the kit cannot widen that.
     const verdict = pins.keys === undefined ? undefined : inspectBundle(bytes, pins.keys);
     if (verdict !== undefined) {
-      report.steps.push(...verdict.steps.slice(-1).map((step) => ({ ...step, name: `${id}: pins` })));
-      if (!verdict.ok) throw REFUSED;
+      await report.step(`${id}: pins`, async () => {
+        if (!verdict.ok) throw verdict.error;
+        return { value: true, detail: verdict.steps.at(-1)?.detail ?? '' };
+      });
     }
     await report.step(`${id}: inclusion`, async () => {
       const proof = parseKitProof(await readKitFile(directory, proofPath(id)));
