@@ -77,8 +77,13 @@ export const GuardRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...base, kind: z.literal('seal'), report: CheckReportSchema }),
   /** Evidence sealed after audit sequence `afterSeq`, oldest first. → `{ items: [{ seq, bundleId, path }], nextSeq }` */
   z.strictObject({ ...base, kind: z.literal('outbox'), afterSeq: z.int().min(0), limit: z.int().min(1).max(1_000) }),
-  /** → `{ records: AuditRecord[] }` newest last. */
-  z.strictObject({ ...base, kind: z.literal('audit.tail'), limit: z.int().min(1).max(500) }),
+  /** The newest records, or with `from` those from that sequence number on. → `{ records: AuditRecord[] }` oldest first. */
+  z.strictObject({
+    ...base,
+    kind: z.literal('audit.tail'),
+    limit: z.int().min(1).max(500),
+    from: z.int().min(1).optional(),
+  }),
   /** Changes that are not ended, and the newest ended ones. → `{ changes: ChangeReport[] }` */
   z.strictObject({ ...base, kind: z.literal('changes'), limit: z.int().min(1).max(500) }),
 ]);

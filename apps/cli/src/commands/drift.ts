@@ -1,0 +1,58 @@
+/** `holdfast drift`: every check now, on this host, against its pinned baseline. Looks only; seals nothing. */
+import { hostPaths } from '@holdfast/api';
+import { loadTrust } from '@holdfast/agent';
+import { CHECKS, type CheckResult, runChecks } from '@holdfast/compliance';
+import { HoldfastError } from '@holdfast/core';
+import { connectGuard } from '@holdfast/guard';
+import { isSimulated, loadHostBaseline, openHost, openReader, type RootOption } from '../host-wiring.ts';
+import type { CommandResult } from '../output.ts';
+
+/** Runs the named checks, or all of them. @throws `ERR_INPUT_INVALID` for a check that does not exist */
+export async function runHostChecks(
+  names: readonly string[],
+  root: string,
+  signal: AbortSignal,
+): Promise<CheckResult[]> {
+  const unknown = names.find((name) => !CHECKS.has(name));
+  if (unknown !== undefined) {
+    throw new HoldfastError(`there is no such check; there are ${[...CHECKS.keys()].join(', ')}`, {
+      code: 'ERR_INPUT_INVALID',
+    });
+  }
+  const paths = hostPaths(root);
+  using guard = connectGuard(paths.socket, signal);
+  const isPrivileged = isSimulated(root) || process.getuid?.() === 0;
+  const host = isPrivileged ? await openHost(root) : await openReader(root, guard);
+  const nowMs = host.clock.wallMs();
+  const loaded = await loadHostBaseline(paths, loadTrust(paths), nowMs);
+  const checks = names.length === 0 ? CHECKS : new Map([...CHECKS].filter(([name]) => names.includes(name)));
+  return runChecks(loaded, { host, nowMs }, signal, { checks });
+}
+
+export async function drift(
+  names: readonly string[],
+  { root }: RootOption,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const results = await runHostChecks(names, root, signal);
+  const isGood = ({ status }: CheckResult): boolean =>
+    status === 'pass' || status === 'excepted' || status === 'not_applicable';
+  return {
+    data: { results },
+    text: results.map(formatResult).join('\n'),
+    // Unknown and error are not good either.
+    exitCode: results.every(isGood) && results.some(({ status }) => status === 'pass') ? 0 : 1,
+  };
+}
+
+function formatResult({ check, status, severity, findings, startedMs, endedMs }: CheckResult): string {
+  const head = `${status.padEnd(14)} ${check} (${endedMs - startedMs} ms)${status === 'fail' ? `, ${severity}` : ''}`;
+  const details = findings
+    .filter((finding) => finding.status !== 'pass')
+    .map(({ subject, message, diff, remediation }) => {
+      const mend = remediation === null ? 'a person is needed' : `holdfast heal ${check}`;
+      const shown = diff === null ? '' : `\n${diff.replaceAll(/^/gm, '      ')}`;
+      return `    ${subject}: ${message}${shown}\n      → ${mend}`;
+    });
+  return [head, ...details].join('\n');
+}

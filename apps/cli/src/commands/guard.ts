@@ -1,0 +1,39 @@
+/** `holdfast guard`: the guard as a process, or one pass of recovery for the watchdog. */
+import { hostPaths } from '@holdfast/api';
+import { loadGuardConfig, recoverGuard, startGuard } from '@holdfast/guard';
+import { bootId, systemClock } from '@holdfast/host-linux';
+import { isSimulated, loadGuardBaseline, openHost, requireRoot, type RootOption, VERSION } from '../host-wiring.ts';
+import type { CommandResult } from '../output.ts';
+import { untilAborted } from '../until-aborted.ts';
+
+interface GuardOptions extends RootOption {
+  readonly recover?: boolean | undefined;
+}
+
+export async function guard(options: GuardOptions, signal: AbortSignal): Promise<CommandResult> {
+  const { root } = options;
+  if (!isSimulated(root)) requireRoot('the guard');
+  const paths = hostPaths(root);
+  const config = loadGuardConfig(paths, VERSION);
+  const clock = systemClock();
+  const deps = {
+    host: await openHost(root),
+    clock,
+    bootId: bootId(),
+    loadBaseline: () => loadGuardBaseline(paths, config.trust, clock.wallMs()),
+  };
+  if (options.recover === true) {
+    const recovered = await recoverGuard(config, deps, signal);
+    const { outcome, reverted, frozen } = recovered;
+    const text =
+      outcome === 'guard-running'
+        ? 'a guard is running: nothing to do'
+        : `recovered; ${reverted.length} unconfirmed change(s) reverted${frozen ? '; the host is FROZEN' : ''}`;
+    return { data: recovered, text, exitCode: frozen ? 1 : 0 };
+  }
+  await using running = await startGuard(config, deps, signal);
+  process.stderr.write(`holdfast: guard of ${config.trust.hostName} listens on ${paths.socket}\n`);
+  await untilAborted(signal);
+  void running;
+  return { data: { stopped: true }, text: '' };
+}

@@ -1,0 +1,12 @@
+/**
+ * The `holdfast` binary: reads the command line, gives the command a signal that aborts on Ctrl-C
+ * and SIGTERM, and prints what it came to. Everything else is in `commands/`, loaded when called.
+ */
+import { createProgram } from './program.ts';
+
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
+}
+
+await createProgram(stop.signal).parseAsync(process.argv);
