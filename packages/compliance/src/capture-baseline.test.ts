@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { hasCode } from '@holdfast/core';
 import { baselineFrom, captureAll, checksIn, loadedFrom, neverAborted } from '../test/baselines.ts';
 import { goodParts, inMemoryHost, NOW_MS, unreadable } from '../test/in-memory-host.ts';
+import { complianceOperations } from './compliance-operations.ts';
 import { diffBaselines } from './diff-baselines.ts';
 import { listBaselineFiles } from './list-baseline-files.ts';
 import { runChecks } from './run-checks.ts';
@@ -43,6 +44,27 @@ describe('captureBaseline', () => {
     const yaml = await captureAll(inMemoryHost(goodParts()));
     assert.ok(!yaml.includes('do not show'));
     assert.match(yaml, /path: \/etc\/secret/);
+  });
+
+  it('C-04: what is not written down is kept under its digest, when there is a place', async () => {
+    const host = inMemoryHost(goodParts());
+    const blobs = new Map<string, Uint8Array>();
+    const saveBlob = async (sha256: string, bytes: Uint8Array): Promise<void> => void blobs.set(sha256, bytes);
+    const yaml = await captureAll(host, { saveBlob });
+    assert.deepEqual(
+      [...blobs.values()].map((bytes) => Buffer.from(bytes).toString()),
+      ['do not show\n'],
+    );
+    assert.match(yaml, /blob: true/);
+    const operation = complianceOperations(baselineFrom(yaml), { blobs: async (sha256) => blobs.get(sha256) ?? null });
+    await host.files.remove('/etc/secret', neverAborted);
+    await operation.get('files.restore')?.apply({ path: '/etc/secret' }, host, neverAborted);
+    assert.equal(Buffer.from(await host.files.read('/etc/secret', 100, neverAborted)).toString(), 'do not show\n');
+  });
+
+  it('C-04: content is written down anyway for files that are named', async () => {
+    const yaml = await captureAll(inMemoryHost(goodParts()), { inlineAnyway: ['/etc/secret'] });
+    assert.match(yaml, /do not show/);
   });
 
   it('C-04: units that have failed already are tolerated', async () => {

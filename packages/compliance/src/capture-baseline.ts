@@ -10,6 +10,8 @@ import { nameOf } from './checks/ports.ts';
 
 /** Of 64 KiB: longer files are better kept as stored copies. */
 const DEFAULT_MAX_INLINE_BYTES = 16 * 1024;
+/** As large as what `files.restore` puts back. */
+const MAX_BLOB_BYTES = 4 * 1024 * 1024;
 const OTHERS_MAY_READ = 0o004;
 
 /** What to look at. A section is written when its option is there; an empty list gives an empty section. */
@@ -25,6 +27,10 @@ export interface CaptureOptions {
   readonly canaryWithinMs?: number;
   readonly files?: readonly string[];
   readonly maxInlineBytes?: number;
+  /** Files whose content is written down although not everybody may read them. */
+  readonly inlineAnyway?: readonly string[];
+  /** Keeps the content of files that are not written down, under its digest; without it they cannot be restored. */
+  readonly saveBlob?: (sha256: string, bytes: Uint8Array) => Promise<void>;
   readonly ports?: boolean;
   readonly accounts?: boolean;
   readonly timeSources?: readonly string[];
@@ -83,7 +89,7 @@ async function captureServices(reader: HostReader, units: readonly string[], sig
 async function captureFiles(
   reader: HostReader,
   paths: readonly string[],
-  { maxInlineBytes = DEFAULT_MAX_INLINE_BYTES }: CaptureOptions,
+  { maxInlineBytes = DEFAULT_MAX_INLINE_BYTES, inlineAnyway = [], saveBlob }: CaptureOptions,
   signal: AbortSignal,
 ) {
   const entries = [];
@@ -95,10 +101,18 @@ async function captureFiles(
     }
     const entry = { path, sha256: state.sha256, mode: state.mode, uid: state.uid, gid: state.gid };
     // What not everybody may read does not belong into a document that is passed around.
-    const inline = state.sizeBytes <= maxInlineBytes && (Number.parseInt(state.mode, 8) & OTHERS_MAY_READ) !== 0;
-    const bytes = inline ? await reader.files.read(path, maxInlineBytes, signal) : null;
-    if (bytes === null) entries.push(entry);
-    else entries.push({ ...entry, sha256: sha256Hex(bytes), ...contentOf(bytes) });
+    const everybodys = (Number.parseInt(state.mode, 8) & OTHERS_MAY_READ) !== 0 || inlineAnyway.includes(path);
+    if (state.sizeBytes <= maxInlineBytes && everybodys) {
+      const bytes = await reader.files.read(path, maxInlineBytes, signal);
+      entries.push({ ...entry, sha256: sha256Hex(bytes), ...contentOf(bytes) });
+    } else if (saveBlob !== undefined && state.sizeBytes <= MAX_BLOB_BYTES) {
+      const bytes = await reader.files.read(path, MAX_BLOB_BYTES, signal);
+      const sha256 = sha256Hex(bytes);
+      await saveBlob(sha256, bytes);
+      entries.push({ ...entry, sha256, blob: true });
+    } else {
+      entries.push(entry);
+    }
   }
   return entries;
 }

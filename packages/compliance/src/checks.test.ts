@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HoldfastError } from '@holdfast/core';
+import { FindingSchema } from '@holdfast/evidence';
 import { captureAll, checksIn, loadedFrom, neverAborted } from '../test/baselines.ts';
 import {
   account,
@@ -25,6 +26,7 @@ async function after(spoil: (parts: Parts) => void): Promise<Map<string, CheckRe
   const options = { checks: checksIn(loaded) };
   const results = await runChecks(loaded, { host, nowMs: NOW_MS }, neverAborted, options);
   assert.deepEqual(parts.changes, [], 'checks change nothing');
+  for (const finding of results.flatMap(({ findings }) => findings)) FindingSchema.parse(finding);
   return new Map(results.map((result) => [result.check, result]));
 }
 
