@@ -8,6 +8,7 @@ import { HoldfastError } from '@holdfast/core';
 import { type LabRecord, readRecord } from './lab-record.ts';
 import type { Lab, LabKind } from './lab.ts';
 import { LinuxLab } from './linux-lab.ts';
+import { SimulatedLab } from './simulated-lab.ts';
 import { chooseNetwork, LAB_ID_PATTERN, MAX_HOSTS, parseRoutes } from './network.ts';
 
 /** What a host may write before its disk is full. Memory is taken only as it is used. */
@@ -79,5 +80,5 @@ export function openLab(directory: string): Lab {
 }
 
 function open(directory: string, record: LabRecord): Lab {
-  return new LinuxLab({ directory, record });
+  return record.kind === 'linux' ? new LinuxLab({ directory, record }) : new SimulatedLab({ directory, record });
 }

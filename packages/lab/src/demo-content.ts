@@ -6,6 +6,7 @@
  */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { selfSignedCertificate } from './certificate.ts';
+import type { LabInventory } from './lab.ts';
 
 /** User and group of the agent. Above every range that distributions give out by themselves, below systemd's dynamic one. */
 export const AGENT_ID = 60_500;
@@ -13,21 +14,28 @@ const DEMO_USER_ID = 60_501;
 
 const DAY_MS = 86_400_000;
 
-/** What the demo host is made of; the same on every lab host. */
+const SERVICES = ['demo-web.service', 'demo-worker.service'] as const;
+const FIREWALL_FILE = '/etc/nftables.conf';
+const CERTIFICATE_FILE = '/etc/demo-app/tls.crt';
+
+/** What a lab host is made of; the same on every one. */
 export const DEMO = {
-  services: ['demo-web.service', 'demo-worker.service'],
-  files: ['/etc/demo-app/demo-app.conf', '/etc/demo-app/limits.conf', '/etc/nftables.conf'],
-  /** Listening by design. */
-  ports: [
-    { protocol: 'tcp', address: '0.0.0.0', port: 8080 },
-    { protocol: 'tcp', address: '0.0.0.0', port: 8443 },
-  ],
+  services: SERVICES,
+  files: ['/etc/demo-app/demo-app.conf', '/etc/demo-app/limits.conf', FIREWALL_FILE],
   user: 'demo',
-  certificateFile: '/etc/demo-app/tls.crt',
+  certificateFile: CERTIFICATE_FILE,
   certificatePort: { address: '127.0.0.1', port: 8443 },
-  firewallFile: '/etc/nftables.conf',
+  firewallFile: FIREWALL_FILE,
   journalUnit: 'systemd-journald.service',
 } as const;
+
+export const DEMO_INVENTORY: Omit<LabInventory, 'timeSources'> = {
+  units: ['nftables.service', ...SERVICES],
+  loggingUnits: [DEMO.journalUnit],
+  files: DEMO.files,
+  certificateFiles: [CERTIFICATE_FILE],
+  certificatePorts: [DEMO.certificatePort],
+};
 
 export interface HostFile {
   readonly path: string;

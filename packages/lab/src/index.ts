@@ -10,6 +10,7 @@ export {
   type Lab,
   type LabHostState,
   type LabHostStatus,
+  type LabInventory,
   type LabKind,
   type LabStatus,
 } from './lab.ts';

@@ -56,6 +56,17 @@ export interface Drift {
   readonly description: string;
 }
 
+/** What a new host is to be held to: facts that a baseline is captured from. The same on every host of a lab. */
+export interface LabInventory {
+  readonly units: readonly string[];
+  readonly loggingUnits: readonly string[];
+  readonly files: readonly string[];
+  readonly certificateFiles: readonly string[];
+  readonly certificatePorts: readonly { readonly address: string; readonly port: number }[];
+  /** SNTP sources. They tell the right time until `time_sync` is broken. */
+  readonly timeSources: readonly string[];
+}
+
 export interface ExecOptions {
   /** Default 30 s. */
   readonly timeoutMs?: number;
@@ -80,9 +91,13 @@ export interface Lab {
   readonly hosts: readonly string[];
   /** Where lab hosts reach services of the machine underneath. Known before `up`. */
   readonly gatewayAddress: string;
-  /** Addresses of the lab's three SNTP sources. They tell the machine's time until `time_sync` is broken. */
-  readonly timeSources: readonly string[];
+  readonly inventory: LabInventory;
   addressOf(host: string): string;
+  /**
+   * What belongs to this host in the lab directory. For a simulated host it is the root directory
+   * under which its guard and agent keep everything.
+   */
+  hostDirectory(host: string): string;
   up(signal: AbortSignal): Promise<void>;
   down(): Promise<void>;
   status(signal: AbortSignal): Promise<LabStatus>;
@@ -93,7 +108,10 @@ export interface Lab {
     signal: AbortSignal,
     options?: ExecOptions,
   ): Promise<CommandResult>;
-  /** Atomic; makes missing parent directories (0755, root). */
+  /**
+   * Atomic; makes missing parent directories (0755, root). On a simulated host the path is below its
+   * root directory, and owners are left alone.
+   */
   writeFile(host: string, path: string, content: FileContent, signal: AbortSignal): Promise<void>;
   /** At most 16 MiB. */
   readFile(host: string, path: string, signal: AbortSignal): Promise<Uint8Array>;

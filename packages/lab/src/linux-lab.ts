@@ -9,12 +9,12 @@ import { dirname, join } from 'node:path';
 import { hasCode, HoldfastError } from '@holdfast/core';
 import type { CommandResult, FileContent } from '@holdfast/host';
 import { requireProgram } from './commands.ts';
-import { DEMO, demoFiles, type HostFile } from './demo-content.ts';
+import { DEMO, DEMO_INVENTORY, demoFiles, type HostFile } from './demo-content.ts';
 import { type DriftStep, planBreak, planMend } from './drift.ts';
 import { buildImage, readMachineAccounts } from './host-image.ts';
 import { cgroupDirectories, LabHost } from './lab-host.ts';
 import { type LabRecord, readRecord, removeRecord, writeRecord, writeTimeOffsets } from './lab-record.ts';
-import type { BreakableCheck, Drift, ExecOptions, Lab, LabHostStatus, LabStatus } from './lab.ts';
+import type { BreakableCheck, Drift, ExecOptions, Lab, LabHostStatus, LabInventory, LabStatus } from './lab.ts';
 import { gatewayAddress, hostAddress, labNames, planHost, planRouter, timeSourceAddresses } from './network.ts';
 import { prepareCheckout, readUnits, runIp, startTimeSources } from './lab-site.ts';
 import { killProcesses, removeRemains } from './remains.ts';
@@ -47,7 +47,7 @@ export class LinuxLab implements Lab {
   readonly directory: string;
   readonly hosts: readonly string[];
   readonly gatewayAddress: string;
-  readonly timeSources: readonly string[];
+  readonly inventory: LabInventory;
   #record: LabRecord;
 
   constructor(options: LinuxLabOptions) {
@@ -56,11 +56,15 @@ export class LinuxLab implements Lab {
     this.id = options.record.id;
     this.hosts = Array.from({ length: options.record.hosts }, (_, index) => `web-${index + 1}`);
     this.gatewayAddress = gatewayAddress(options.record.net);
-    this.timeSources = timeSourceAddresses(options.record.net);
+    this.inventory = { ...DEMO_INVENTORY, timeSources: timeSourceAddresses(options.record.net) };
   }
 
   addressOf(host: string): string {
     return hostAddress(this.#record.net, this.#indexOf(host));
+  }
+
+  hostDirectory(host: string): string {
+    return join(this.directory, 'hosts', this.hosts[this.#indexOf(host) - 1] ?? host);
   }
 
   async up(signal: AbortSignal): Promise<void> {
@@ -202,7 +206,7 @@ export class LinuxLab implements Lab {
           nowMs: Date.now(),
           machine,
         });
-        const directory = this.#hostDirectory(name);
+        const directory = this.hostDirectory(name);
         await buildImage(
           {
             directory,
@@ -244,7 +248,7 @@ export class LinuxLab implements Lab {
         }
         case 'time': {
           const offsets = Object.fromEntries(
-            this.timeSources.map((source, index) => [source, step.offsetsMs[index] ?? 0]),
+            this.inventory.timeSources.map((source, index) => [source, step.offsetsMs[index] ?? 0]),
           );
           writeTimeOffsets(this.directory, this.addressOf(host), offsets);
           break;
@@ -274,7 +278,7 @@ export class LinuxLab implements Lab {
       name,
       machine: labNames(this.id).hostNamespace(index),
       cgroup: this.#cgroupOf(name),
-      directory: this.#hostDirectory(name),
+      directory: this.hostDirectory(name),
       consolePath: join(this.directory, `${name}.console.log`),
       checkout,
     });
@@ -284,23 +288,17 @@ export class LinuxLab implements Lab {
     return `${labNames(this.id).prefix}/h${this.#indexOf(host)}`;
   }
 
-  #hostDirectory(host: string): string {
-    return join(this.directory, 'hosts', host);
-  }
-
   #checkoutDirectory(): string {
     return join(this.directory, 'checkout');
   }
 
   #factsPath(host: string): string {
-    return join(this.#hostDirectory(host), 'built-with.json');
+    return join(this.hostDirectory(host), 'built-with.json');
   }
 
   #facts(host: string): HostFile[] {
     try {
-      return JSON.parse(
-        readFileSync(this.#factsPath(this.hosts[this.#indexOf(host) - 1] ?? host), 'utf8'),
-      ) as HostFile[]; // written by `#build` only
+      return JSON.parse(readFileSync(this.#factsPath(host), 'utf8')) as HostFile[]; // written by `#build` only
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
       throw new HoldfastError('the lab host is not running', { code: 'ERR_LAB_HOST_DOWN', fields: { host }, cause });

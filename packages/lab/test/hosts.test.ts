@@ -95,7 +95,8 @@ const OBSERVE: Record<BreakableCheck, (host: string) => Promise<unknown>> = {
   ],
   ports: async (host) => (await sh(host, '/usr/bin/ss', '-Hltun')).split('\n').map((line) => line.split(/\s+/)[4]),
   accounts: (host) => sh(host, '/usr/bin/cat', '/etc/passwd', '/etc/shadow'),
-  time_sync: (host) => sh(host, NODE, '--no-warnings', '--input-type=module', '--eval', ASK_TIME, ...lab.timeSources),
+  time_sync: (host) =>
+    sh(host, NODE, '--no-warnings', '--input-type=module', '--eval', ASK_TIME, ...lab.inventory.timeSources),
   certificates: async (host) => {
     const { validFrom, validTo } = new X509Certificate(await lab.readFile(host, DEMO.certificateFile, signal));
     return { validFrom, validTo };
