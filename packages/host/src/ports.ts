@@ -47,8 +47,9 @@ export interface ServiceManager extends ServiceReader {
 /**
  * The machine's packet filter.
  *
- * A ruleset is the text of `nft -s list ruleset` without counters, handles and sets' timeouts, with
- * set elements sorted: two rulesets that filter alike in the same order have the same text (C-11).
+ * A ruleset is the text of `nft -s list ruleset` as `normalizeRuleset` spells it: without handles,
+ * values of counters, remaining lives of set elements and elements that packets put in, with set
+ * elements sorted. Rulesets that differ only in these have the same text (C-11).
  */
 export interface PacketFilterReader {
   /** Normalised text of the whole ruleset; the empty string when there is none. */
