@@ -64,7 +64,7 @@ async function runChecks(): Promise<Record<string, string>> {
   return JSON.parse(Buffer.from(stdout).toString('utf8')) as Record<string, string>;
 }
 
-describe('the built-in checks in a lab host', { ...suite, concurrency: false, timeout: 80_000 }, () => {
+describe('the built-in checks in a lab host', { ...suite, concurrency: false, timeout: 120_000 }, () => {
   const good = Object.fromEntries(BREAKABLE_CHECKS.map((check) => [check, 'pass']));
 
   it('C-42: all pass on a new host, again and again', async () => {

@@ -3,7 +3,16 @@
  * must not be able to do, writes down how each went, and then waits to be stopped.
  */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { openLinuxHost } from '@holdfast/host-linux';
 import { AGENT_ID } from '../src/index.ts';
@@ -30,6 +39,7 @@ function listen(where: string | { readonly port: number; readonly host: string }
 }
 
 await attempt('listen on the socket', async () => {
+  rmSync(SOCKET, { force: true }); // of one that was killed
   await listen(SOCKET);
   chownSync(SOCKET, -1, AGENT_ID);
   chmodSync(SOCKET, 0o660);

@@ -103,7 +103,7 @@ const OBSERVE: Record<BreakableCheck, (host: string) => Promise<unknown>> = {
   },
 };
 
-describe('lab hosts', { ...suite, concurrency: false, timeout: 80_000 }, () => {
+describe('lab hosts', { ...suite, concurrency: false, timeout: 120_000 }, () => {
   it('C-42: run a real systemd, their own name, firewall, services and addresses', async () => {
     for (const host of lab.hosts) {
       assert.equal(await sh(host, '/usr/bin/systemctl', 'is-system-running'), '0\nrunning\n');

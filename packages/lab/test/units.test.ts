@@ -86,7 +86,7 @@ async function property(unit: string, name: string): Promise<string> {
   return (await sh('/usr/bin/systemctl', 'show', '--value', `--property=${name}`, unit)).trim();
 }
 
-describe('systemd units', { ...suite, concurrency: false, timeout: 80_000 }, () => {
+describe('systemd units', { ...suite, concurrency: false, timeout: 120_000 }, () => {
   for (const unit of UNITS) {
     it(`${unit} has nothing that systemd would warn about`, async () => {
       const { exitCode } = await lab.exec(
