@@ -30,7 +30,12 @@ export class SegmentWriter {
   /** Opens a segment that has `sizeBytes` good bytes, and cuts off whatever follows them. */
   static async open(files: LogFiles, directory: string, segment: Segment, sizeBytes: number): Promise<SegmentWriter> {
     const writer = new SegmentWriter(files, directory, segment, sizeBytes);
-    await writer.repair();
+    try {
+      await writer.repair();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
     return writer;
   }
 

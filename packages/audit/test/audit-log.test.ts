@@ -14,6 +14,8 @@ const has =
   (error: unknown): boolean =>
     hasCode(error, code);
 
+const span = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+
 async function assertVerifies(directory: string, records: number): Promise<void> {
   const verdict = await verifyAuditLog(directory, { publicKeys });
   assert.deepEqual(verdict.problems, []);
@@ -96,7 +98,6 @@ describe('AuditLog', () => {
     assert.ok(readdirSync(directory).filter((name) => name.endsWith('.audit')).length > 3);
     const numbers = async (from: number, limit: number): Promise<unknown[]> =>
       (await log.read(from, limit)).map(({ detail }) => detail['n']);
-    const span = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
     assert.deepEqual(await numbers(1, 1_500), span(1, 1_500));
     assert.deepEqual(await numbers(299, 3), [299, 300, 301]);
     assert.deepEqual(await numbers(1_499, 50), [1_499, 1_500]);

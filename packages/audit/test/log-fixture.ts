@@ -51,12 +51,17 @@ export class FaultyFiles implements LogFiles {
   kind: FaultKind = 'EIO';
   /** All calls that change something fail. */
   isFull = false;
+  /** Syncs say they synced: only a crash of the machine would tell the difference. */
+  skipsSync = false;
+  /** The name of the newest failed call. */
+  failed = 'none';
   #shortened = false;
 
   async #call<T>(name: string, effect: () => Promise<T>): Promise<T> {
     this.calls += 1;
     if (this.isFull && CHANGING.has(name)) throw systemError('ENOSPC');
     if (this.calls === this.failAt) {
+      this.failed = name;
       if (this.kind !== 'short') throw systemError(this.kind);
       this.#shortened = true;
     }
@@ -67,7 +72,7 @@ export class FaultyFiles implements LogFiles {
   list = (path: string): Promise<string[]> => this.#call('list', () => systemLogFiles.list(path));
   rename = (from: string, to: string): Promise<void> => this.#call('rename', () => systemLogFiles.rename(from, to));
   syncDirectory = (path: string): Promise<void> =>
-    this.#call('syncDirectory', () => systemLogFiles.syncDirectory(path));
+    this.#call('syncDirectory', async () => (this.skipsSync ? undefined : systemLogFiles.syncDirectory(path)));
 
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<LogFile> {
     const file = await this.#call(`open ${mode}`, () => systemLogFiles.open(path, mode));
@@ -82,10 +87,13 @@ export class FaultyFiles implements LogFiles {
           if (isShort) this.kind = 'ENOSPC';
           return file.write(isShort ? bytes.subarray(0, bytes.length >> 1) : bytes, position);
         }),
-      datasync: () => this.#call('datasync', () => file.datasync()),
+      datasync: () => this.#call('datasync', async () => (this.skipsSync ? undefined : file.datasync())),
       truncate: (sizeBytes) => this.#call('truncate', () => file.truncate(sizeBytes)),
       // Closing for real whatever is said: a test must not leak descriptors.
-      close: () => this.#call('close', async () => undefined).finally(() => file.close()),
+      close: async () => {
+        await file.close();
+        await this.#call('close', async () => undefined);
+      },
     };
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { HoldfastError, hasCode } from '@holdfast/core';
+import { hasCode } from '@holdfast/core';
 import { temporaryDirectory } from '@holdfast/testing';
 import { type AuditFault, HEAD_NAME, verifyAuditLog } from '../src/index.ts';
 import { entry, openLog, publicKeys, stranger } from './log-fixture.ts';
@@ -40,7 +40,7 @@ async function openFault(directory: string): Promise<unknown> {
     return 'opened';
   } catch (error) {
     assert.ok(hasCode(error, 'ERR_AUDIT_DAMAGED'), String(error));
-    return (error as HoldfastError).fields['reason'];
+    return error.fields['reason'];
   }
 }
 
@@ -224,18 +224,18 @@ describe('verifyAuditLog', () => {
   });
 });
 
-describe('recovery of a torn tail', () => {
-  /** A log whose head was signed at `signed` records and which then grew to `records`, as after a kill. */
-  async function killedLog(t: TestContext, signed: number, records: number): Promise<string> {
-    const directory = await makeLog(t, signed);
-    const head = readFileSync(join(directory, HEAD_NAME));
-    await using log = await openLog(directory);
-    for (let n = signed + 1; n <= records; n += 1) await log.append(entry(n));
-    await log.close();
-    writeFileSync(join(directory, HEAD_NAME), head);
-    return directory;
-  }
+/** A log whose head was signed at `signed` records and which then grew to `records`, as after a kill. */
+async function killedLog(t: TestContext, signed: number, records: number): Promise<string> {
+  const directory = await makeLog(t, signed);
+  const head = readFileSync(join(directory, HEAD_NAME));
+  await using log = await openLog(directory);
+  for (let n = signed + 1; n <= records; n += 1) await log.append(entry(n));
+  await log.close();
+  writeFileSync(join(directory, HEAD_NAME), head);
+  return directory;
+}
 
+describe('recovery of a torn tail', () => {
   it('P-20: cuts what was torn anywhere in the newest record, keeps all before it, and says so', async (t) => {
     const directory = await killedLog(t, 2, 4);
     const path = join(directory, FIRST);

@@ -11,9 +11,9 @@
  * A queued change survives a restart of the daemon, but not of the machine, and not an hour: the
  * decision that allowed it was about that time (P-14).
  */
-import { isDeepStrictEqual } from 'node:util';
 import {
   type BundleId,
+  canonicalJson,
   type Clock,
   formatUuidV7,
   hasCode,
@@ -127,7 +127,7 @@ class JournaledChangeEngine implements ChangeEngine {
   readonly #runner: ChangeRunner;
   readonly #sealer: ChangeSealer;
   readonly #queue = new ResourceQueue();
-  readonly #running = new Map<string, Promise<ChangeRecord>>();
+  readonly #running = new Map<string, { readonly entry: ChangeEntry; readonly run: Promise<ChangeRecord> }>();
   readonly #provisional = new Map<string, Provisional>();
   #state: 'new' | 'open' | 'halted' | 'closed' = 'new';
   #frozen = false;
@@ -153,23 +153,24 @@ class JournaledChangeEngine implements ChangeEngine {
     signal.throwIfAborted();
     // Side by side: a slow revert must not keep a firewall from being restored (P-14).
     const results = await Promise.allSettled(
-      begun.map((entry) => this.#track(entry.changeId, this.#resume(entry, this.#queue.enter(entry.resources)))),
+      begun.map((entry) => this.#track(entry, this.#resume(entry, this.#queue.enter(entry.resources)))),
     );
     const failure = results.find((result) => result.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
     signal.throwIfAborted();
     this.#state = 'open';
-    await this.sealPending().catch((error: unknown) => this.#fault(error));
+    // In the turn in which the engine opens: no new request gets in front of what was queued.
     for (const entry of left.filter(({ state }) => state === 'intended')) {
       const ticket = this.#queue.enter(entry.resources);
-      this.#track(entry.changeId, this.#runQueued(entry, ticket, never)).catch((error: unknown) => this.#fault(error));
+      this.#track(entry, this.#runQueued(entry, ticket, never)).catch((error: unknown) => this.#fault(error));
     }
+    await this.sealPending().catch((error: unknown) => this.#fault(error));
   }
 
   async request(request: ChangeRequest, signal: AbortSignal): Promise<ChangeRecord> {
     this.#assertOpen();
     const changeId = parseBundleId(request.changeId);
-    const known = await this.#deps.journal.get(changeId);
+    const known = (await this.#deps.journal.get(changeId)) ?? this.#running.get(changeId)?.entry;
     if (known !== undefined) return this.#repeat(known, request);
     this.#assertOpen();
     if (this.#frozen) throw new HoldfastError('the host is frozen', { code: 'ERR_CHANGE_FROZEN' });
@@ -181,7 +182,7 @@ class JournaledChangeEngine implements ChangeEngine {
     const entry = this.#intent(changeId, { ...request, params }, operation);
     // The place in the queue and the journal's order are taken in the same turn: they agree.
     const ticket = this.#queue.enter(entry.resources);
-    return this.#track(changeId, this.#admit(entry, ticket, signal));
+    return this.#track(entry, this.#admit(entry, ticket, signal));
   }
 
   async plan(name: string, params: JsonObject, signal: AbortSignal): Promise<readonly Step[]> {
@@ -231,7 +232,7 @@ class JournaledChangeEngine implements ChangeEngine {
   }
 
   async whenIdle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running.values()].map(({ run }) => run));
   }
 
   /** Takes no more requests and waits for running changes. What is queued or waits stays in the journal. */
@@ -332,23 +333,25 @@ class JournaledChangeEngine implements ChangeEngine {
   }
 
   async #close({ entry, operation, ticket }: Provisional, run: Promise<ChangeEntry>): Promise<ChangeRecord> {
-    return this.#track(entry.changeId, this.#settle(run, operation, ticket));
+    return this.#track(entry, this.#settle(run, operation, ticket));
   }
 
-  async #track(changeId: string, run: Promise<ChangeRecord>): Promise<ChangeRecord> {
-    this.#running.set(changeId, run);
+  async #track(entry: ChangeEntry, run: Promise<ChangeRecord>): Promise<ChangeRecord> {
+    this.#running.set(entry.changeId, { entry, run });
     try {
       return await run;
     } finally {
-      if (this.#running.get(changeId) === run) this.#running.delete(changeId);
+      this.#running.delete(entry.changeId);
     }
   }
 
   async #repeat(known: ChangeEntry, request: ChangeRequest): Promise<ChangeRecord> {
-    if (known.operation !== request.operation || !isDeepStrictEqual(known.params, { ...request.params })) {
+    const operation = this.#deps.operations.get(request.operation);
+    const params = operation === undefined ? request.params : parseParams(operation, request.params);
+    if (known.operation !== request.operation || canonicalJson(known.params) !== canonicalJson(params)) {
       throw new HoldfastError('the change id is taken', { code: 'ERR_CHANGE_CONFLICT' });
     }
-    return this.#running.get(known.changeId) ?? this.#record(known);
+    return this.#running.get(known.changeId)?.run ?? this.#record(known);
   }
 
   #refusal(entry: ChangeEntry, operation: AnyOperation | undefined): ChangeError | null {

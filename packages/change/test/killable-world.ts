@@ -199,6 +199,7 @@ function cellOperation(name: string, confirmWithinMs?: number): AnyOperation {
     async apply({ values, flaw }, host, signal) {
       for (const [cell, value] of Object.entries(values)) await write(host, cell, value, signal);
       if (flaw === 'apply-throws') throw new Error('with a secret in its text: hunter2');
+      signal.throwIfAborted();
       if (flaw === 'hangs')
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     },
