@@ -4,7 +4,7 @@
  * that leaves its group on purpose can outlive it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 
 import { HoldfastError } from '@holdfast/core';
 import type { CommandOptions, CommandResult, CommandRunner } from '@holdfast/host';
@@ -28,6 +28,29 @@ function openStdin(bytes: Uint8Array): number {
     closeSync(fd);
     throw cause;
   }
+}
+
+/**
+ * execvp(3), which Node uses, gives a file of unknown format to `/bin/sh`. Only what the kernel itself
+ * can run is started: ELF, or a script that names its interpreter.
+ */
+function refuseShellFallback(program: string): void {
+  const magic = Buffer.alloc(4);
+  let fd: number;
+  try {
+    fd = openSync(program, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return; // what we may not read no shell of ours may read either; what is not there fails to start
+  }
+  try {
+    readSync(fd, magic, 0, magic.length, 0);
+  } catch (cause) {
+    throw couldNotStart(program, cause); // a directory
+  } finally {
+    closeSync(fd);
+  }
+  const runnable = magic.toString('latin1') === '\x7fELF' || magic.toString('latin1', 0, 2) === '#!';
+  if (!runnable) throw couldNotStart(program, new Error('not a format that the kernel runs'));
 }
 
 class Output {
@@ -78,6 +101,7 @@ export class SpawnCommandRunner implements CommandRunner {
     const [program, ...args] = argv;
     if (!program.startsWith('/')) throw new TypeError('a program is named by its absolute path');
     signal.throwIfAborted();
+    refuseShellFallback(program);
     const stdin = options.stdin === undefined ? undefined : openStdin(options.stdin);
     const started = performance.now();
     let child: ChildProcess;

@@ -2,7 +2,7 @@
 import { hostname, release } from 'node:os';
 import { realpathSync } from 'node:fs';
 
-import { type Clock, hasCode } from '@holdfast/core';
+import { type Clock, hasCode, HoldfastError } from '@holdfast/core';
 import type {
   AccountReader,
   CommandRunner,
@@ -42,10 +42,10 @@ export interface PrivilegedReaders {
   readonly files: FileReader;
 }
 
-/** @throws `ERR_HOST_FILE_*` when the root is not a directory that can be entered */
+/** @throws `ERR_HOST_FILE_MISSING` when the root is not there */
 export async function openLinuxHost(options: LinuxHostOptions = {}): Promise<Host> {
   const clock = options.clock ?? systemClock();
-  const root = realpathSync(options.root ?? '/');
+  const root = resolveRoot(options.root ?? '/');
   const files = new DescriptorFiles(root);
   const commands = options.commands ?? new SpawnCommandRunner();
   const { networkNamespace } = options;
@@ -62,6 +62,14 @@ export async function openLinuxHost(options: LinuxHostOptions = {}): Promise<Hos
     timeSources: new SntpTimeSources(clock),
     certificates: new X509Certificates(files),
   };
+}
+
+function resolveRoot(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch (cause) {
+    throw new HoldfastError('the root is not there', { code: 'ERR_HOST_FILE_MISSING', cause });
+  }
 }
 
 /** A host seen without privileges: it reads what the kernel allows and gets the rest from `privileged`. */

@@ -5,14 +5,19 @@
  * we die; the second names our process, and shadow-utils removes it when that is gone.
  */
 import { closeSync, constants, linkSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dlopen } from 'node:ffi';
 
 import { HoldfastError } from '@holdfast/core';
 
 /** unistd.h */
 const F_TLOCK = 2;
 /** lockf(3) is fcntl(2) F_SETLK on the whole file: what lckpwdf(3) does, for a path of our choice. */
-const libc = dlopen(null, { lockf: { arguments: ['i32', 'i32', 'i64'], return: 'i32' } });
+function tryLock(fd: number): boolean {
+  // Loaded when it is needed: most that import this package never lock an account.
+  using libc = process.getBuiltinModule('node:ffi').dlopen(null, {
+    lockf: { arguments: ['i32', 'i32', 'i64'], return: 'i32' },
+  });
+  return libc.functions.lockf(fd, F_TLOCK, 0n) === 0;
+}
 
 /** POSIX locks do not keep one process from itself. */
 const heldHere = new Set<string>();
@@ -25,7 +30,7 @@ export function lockPasswordFiles(directory: string): Disposable {
   if (heldHere.has(directory)) throw busy();
   const fd = openSync(`${directory}/.pwd.lock`, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
-    if (libc.functions.lockf(fd, F_TLOCK, 0n) !== 0) throw busy();
+    if (!tryLock(fd)) throw busy();
     const file = `${directory}/shadow.lock`;
     takeLockFile(file);
     heldHere.add(directory);

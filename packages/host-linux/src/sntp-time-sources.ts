@@ -39,8 +39,7 @@ export class SntpTimeSources implements TimeSources {
     let sentMs = 0;
     let sentAt = 0;
     socket.on('error', giveUp); // no name, no route, or refused: it did not answer
-    // A connected socket takes datagrams of this peer alone.
-    socket.connect(address.port, address.host, () => {
+    socket.once('connect', () => {
       sentMs = this.#clock.wallMs();
       sentAt = performance.now();
       socket.send(encodeRequest(nonce));
@@ -51,6 +50,8 @@ export class SntpTimeSources implements TimeSources {
       if (answer === 'not-mine' || answer === 'malformed') return;
       resolve(typeof answer === 'string' ? undefined : { source, ...answer });
     });
+    // A connected socket takes datagrams of this peer alone. Without a callback a name that is none is an `error`.
+    socket.connect(address.port, address.host);
     try {
       return await promise;
     } finally {

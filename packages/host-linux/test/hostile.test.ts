@@ -1,6 +1,7 @@
 /** What a hostile or broken machine puts in the way of the Linux adapters. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   linkSync,
@@ -22,6 +23,7 @@ import {
   openLinuxHost,
   openLinuxReader,
   ShadowAccounts,
+  SntpTimeSources,
   SpawnCommandRunner,
   SyslogJournal,
   systemClock,
@@ -137,6 +139,33 @@ describe('files in hostile directories', () => {
       'ERR_HOST_FILE_UNWRITABLE',
       files.write('/proc/holdfast', { bytes: Buffer.from('x'), mode: '0600', ...owner }, calm()),
     );
+  });
+
+  it('killed at any moment of a write, the file is the old or the new one as a whole', async (t) => {
+    const path = `${temporaryDirectory(t)}/a`;
+    const size = 200_000;
+    writeFileSync(path, 'a'.repeat(size));
+    const script = `
+      import { DescriptorFiles } from '@holdfast/host-linux';
+      const files = new DescriptorFiles();
+      const signal = new AbortController().signal;
+      const [, path, size] = process.argv;
+      for (let n = 0; ; n += 1) {
+        const bytes = Buffer.alloc(Number(size), 97 + (n % 26));
+        await files.write(path, { bytes, mode: '0600', uid: process.getuid(), gid: process.getgid() }, signal);
+        if (n === 0) console.log('under way');
+      }`;
+    for (let round = 0; round < 5; round += 1) {
+      const argv = ['--no-warnings', '--input-type=module', '-e', script, path, String(size)];
+      const writer = spawn(process.execPath, argv, { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = once(writer, 'close');
+      await once(writer.stdout, 'data');
+      for (let turn = 0; turn < round * 7; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      writer.kill('SIGKILL');
+      await ended;
+      const seen = readFileSync(path, 'utf8');
+      assert.equal(seen, seen.charAt(0).repeat(size));
+    }
   });
 
   it('leaks no descriptor, whatever happens', async (t) => {
@@ -255,6 +284,20 @@ describe('password files', () => {
 });
 
 describe('programs that fail', () => {
+  it('C-01: a program without a format is not given to a shell', async (t) => {
+    const directory = temporaryDirectory(t);
+    writeFileSync(`${directory}/text`, `echo ran > ${directory}/proof\n`, { mode: 0o755 });
+    const limits = { timeoutMs: 5_000, maxOutputBytes: 100 };
+    await rejects('ERR_HOST_COMMAND_FAILED', new SpawnCommandRunner().run([`${directory}/text`], limits, calm()));
+    assert.deepEqual(readdirSync(directory), ['text']);
+  });
+
+  it('P-10: a time source whose name is none did not answer, and an address that is none is a mistake', async () => {
+    const sources = new SntpTimeSources(systemClock(), { timeoutMs: 1_000 });
+    assert.deepEqual(await sources.sample(['nonexistent.invalid', '127.0.0.1:9'], calm()), []);
+    await rejects('ERR_INPUT_INVALID', sources.sample(['not a name'], calm()));
+  });
+
   it('C-01: the services take one process, and any odd answer for none', async () => {
     const unit = 'Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n';
     const good = answering({ text: `${unit}\n${unit}` });
