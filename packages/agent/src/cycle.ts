@@ -203,7 +203,8 @@ export class Cycle {
   async #heal({ run, seen }: Detected): Promise<boolean> {
     const { healer, health, memory } = this.#deps;
     const mayDisrupt = health.clockJudgement.status === 'sane' && !health.holds('queue-unwritable');
-    if (health.guard === 'frozen') return false;
+    // An attempt that cannot even be asked for is none.
+    if (health.guard !== 'reachable') return false;
     const outcomes = await Promise.all(
       seen.map(async ({ result }) => {
         const remediation = memory.remediation(result.check);

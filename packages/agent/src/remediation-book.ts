@@ -48,7 +48,8 @@ export class RemediationBook {
     const open = memory.remediation(result.check);
     const subjects = [...new Set(failing(result).map((finding) => finding.subject))].toSorted();
     if (subjects.length === 0) {
-      if (open === null || !isGood(result)) return open;
+      // A change that awaits confirmation may still be taken back: it passes, but it is not fixed.
+      if (open === null || open.changeId !== null || !isGood(result)) return open;
       this.move(open, 'fixed');
       memory.forgetRemediation(open.check);
       health.clear(`needs-person:${open.check}`);
