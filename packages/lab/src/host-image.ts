@@ -175,7 +175,10 @@ function writeInto(root: string, file: HostFile): void {
   chmodSync(path, file.mode);
 }
 
-/** Whether everybody may enter `directory` and list it, as the agent's user in a lab host has to. */
-export function isOpenToAll(directory: string): boolean {
-  return (statSync(directory).mode & 0o005) === 0o005;
+/** Whether everybody may read this, and enter it if it is a directory, as the agent's user in a lab host has to. */
+export function isOpenToAll(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return true; // nothing to open
+  const wanted = stat.isDirectory() ? 0o005 : 0o004;
+  return (stat.mode & wanted) === wanted;
 }

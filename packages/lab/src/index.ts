@@ -16,3 +16,4 @@ export {
 } from './lab.ts';
 export { requireLinuxLab } from './linux-lab.ts';
 export { isNothing, listRemains, type Remains } from './remains.ts';
+export { SIMULATED_STATE } from './simulated-lab.ts';

@@ -2,7 +2,7 @@
  * What all hosts of a lab share: the router's network, the checkout they run Holdfast from, the
  * project's unit files and the time sources.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import { becomesTrue } from './becomes-true.ts';
@@ -20,19 +20,33 @@ export async function runIp(plan: readonly (readonly string[])[], signal: AbortS
   for (const args of plan) await runOrThrow([ip, ...args], signal);
 }
 
+/** Metadata of every file of a checkout, when all of it has to be opened. */
+const CHECKOUT_LAYER_BYTES = 256 * 1024 * 1024;
+
+/** What the agent's user has to get at, from the outside in. */
+const NEEDED = ['', 'package.json', 'packages', 'packages/core/src/index.ts', 'node_modules', 'node_modules/.bin/node'];
+
 /**
- * What hosts see at `/opt/holdfast`. A checkout whose own directory is closed to others (made in a
- * private temporary directory, say) gets an open one laid over it: the agent is not root.
+ * What hosts see at `/opt/holdfast`. The agent is not root, so a checkout that is closed to others
+ * (made in a private temporary directory, or under umask 077) gets an open layer laid over it; the
+ * checkout itself is left as it is.
  */
 export async function prepareCheckout(repositoryRoot: string, directory: string, signal: AbortSignal): Promise<string> {
-  if (isOpenToAll(repositoryRoot)) return repositoryRoot;
+  const closed = NEEDED.filter((path) => !isOpenToAll(join(repositoryRoot, path)));
+  if (closed.length === 0) return repositoryRoot;
   const mount = requireProgram('mount');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  await runOrThrow([mount, '-t', 'tmpfs', '-o', 'size=1048576,mode=0755', 'holdfast-lab', directory], signal);
+  const size = `size=${CHECKOUT_LAYER_BYTES},mode=0755`;
+  await runOrThrow([mount, '-t', 'tmpfs', '-o', size, 'holdfast-lab', directory], signal);
   const [upper, work, merged] = [join(directory, 'upper'), join(directory, 'work'), join(directory, 'merged')];
-  for (const path of [upper, work, merged]) mkdirSync(path, { mode: 0o755 });
-  const layers = `lowerdir=${repositoryRoot},upperdir=${upper},workdir=${work}`;
+  for (const path of [upper, work, merged]) mkdirSync(path);
+  chmodSync(upper, 0o755); // becomes the mode of the merged root
+  // With `metacopy` a change of mode copies no content (kernel documentation, overlayfs).
+  const layers = `lowerdir=${repositoryRoot},upperdir=${upper},workdir=${work},metacopy=on,redirect_dir=on`;
   await runOrThrow([mount, '-t', 'overlay', '-o', layers, 'holdfast-lab', merged], signal);
+  if (closed.some((path) => path !== '')) {
+    await runOrThrow([requireProgram('chmod'), '--recursive', 'a+rX', merged], signal, { timeoutMs: 120_000 });
+  }
   return merged;
 }
 

@@ -3,7 +3,7 @@
  * it does not matter how its creator ended, nor how far `up` had come (C-42).
  */
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import { becomesTrue } from './becomes-true.ts';
 import { findProgram, runCommand } from './commands.ts';
@@ -85,6 +85,35 @@ export function listProcesses(cgroups: readonly string[]): number[] {
   return [...pids].filter((pid) => pid !== process.pid && !isZombie(pid));
 }
 
+function readArguments(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // ended meanwhile
+  }
+}
+
+/**
+ * Processes of a creator that was killed in the middle of `up`: a launcher that has yet to join its
+ * control group, or a tool that is still at its one piece of work.
+ */
+function listStragglers(id: string, directory: string): number[] {
+  const { prefix, uplink } = labNames(id);
+  const isOurs = (argument: string): boolean =>
+    argument.includes(`/${prefix}/`) ||
+    argument.startsWith(`${prefix}-`) ||
+    argument === uplink ||
+    argument.startsWith(`${directory}/`);
+  return listDirectory('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const [program = '', script = '', ...rest] = readArguments(pid);
+      const isTool = ['ip', 'mount'].includes(basename(program)) || basename(script) === 'launch.ts';
+      return isTool && [script, ...rest].some(isOurs);
+    })
+    .map(Number);
+}
+
 /** What is on the machine of the lab with this id, or under this directory. Reads only. */
 export function listRemains(id: string, directory: string): Remains {
   const names = labNames(id);
@@ -94,7 +123,9 @@ export function listRemains(id: string, directory: string): Remains {
     namespaces: listDirectory(NAMESPACE_DIRECTORY).filter((name) => name.startsWith(`${names.prefix}-`)),
     mounts: listMounts(directory),
     cgroups,
-    processes: listProcesses(cgroups),
+    processes: [...new Set([...listProcesses(cgroups), ...listStragglers(id, directory)])].filter(
+      (pid) => !isZombie(pid),
+    ),
   };
 }
 
@@ -166,6 +197,11 @@ export async function unmountAll(directory: string, signal: AbortSignal): Promis
 export async function removeRemains(id: string, directory: string): Promise<void> {
   const names = labNames(id);
   const { signal } = new AbortController();
+  await becomesTrue(() => {
+    const stragglers = listStragglers(id, directory);
+    stragglers.forEach(kill);
+    return stragglers.every(isZombie);
+  }, RELEASE_MS);
   await killProcesses(() => listCgroups(id));
   const before = listRemains(id, directory);
   const ip = findProgram('ip');

@@ -6,6 +6,7 @@ import { hasCode } from '@holdfast/core';
 import { temporaryDirectory } from '@holdfast/testing';
 import { createLab, openLab } from './create-lab.ts';
 import { BREAKABLE_CHECKS, type Lab } from './lab.ts';
+import { SIMULATED_STATE } from './simulated-lab.ts';
 
 async function upLab(t: TestContext): Promise<Lab> {
   const directory = join(temporaryDirectory(t), 'lab');
@@ -15,7 +16,7 @@ async function upLab(t: TestContext): Promise<Lab> {
 }
 
 function stateOf(lab: Lab, host: string): string {
-  return readFileSync(join(lab.hostDirectory(host), 'state.json'), 'utf8');
+  return readFileSync(join(lab.hostDirectory(host), SIMULATED_STATE, 'state.json'), 'utf8');
 }
 
 describe('a lab of simulated hosts', () => {

@@ -18,6 +18,9 @@ import {
 import { readRecord, removeRecord, type LabRecord, writeRecord } from './lab-record.ts';
 import type { BreakableCheck, Drift, Lab, LabInventory, LabStatus } from './lab.ts';
 
+/** Directory below a simulated host's root that holds what it simulates. */
+export const SIMULATED_STATE = 'simulated';
+
 /** Where a simulated host's guard and agent are: on this machine. */
 const LOOPBACK = '127.0.0.1';
 
@@ -63,7 +66,7 @@ export class SimulatedLab implements Lab {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     this.#save({ ...this.#record, complete: false, drifts: [] });
     for (const [index, host] of this.hosts.entries()) {
-      const directory = this.hostDirectory(host);
+      const directory = this.#stateDirectory(host);
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       await openSimulatedHost(directory, { seed: index + 1, hostName: host });
     }
@@ -126,7 +129,7 @@ export class SimulatedLab implements Lab {
   async break(host: string, check: BreakableCheck, seed: number, signal: AbortSignal): Promise<Drift> {
     signal.throwIfAborted();
     this.#requireUp(host);
-    const description = await breakSimulatedHost(this.hostDirectory(host), check, seed);
+    const description = await breakSimulatedHost(this.#stateDirectory(host), check, seed);
     const drift: Drift = { host, check, seed, variant: 'simulated', description };
     const record = readRecord(this.directory) ?? this.#record;
     this.#save({ ...record, drifts: [...record.drifts, drift] });
@@ -136,13 +139,18 @@ export class SimulatedLab implements Lab {
   async mend(host: string, check: BreakableCheck, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#requireUp(host);
-    await mendSimulatedHost(this.hostDirectory(host), check);
+    await mendSimulatedHost(this.#stateDirectory(host), check);
     const record = readRecord(this.directory) ?? this.#record;
     this.#save({ ...record, drifts: record.drifts.filter((drift) => drift.host !== host || drift.check !== check) });
   }
 
+  /** Beside everything else of the host, where the command line looks for a simulated host. */
+  #stateDirectory(host: string): string {
+    return join(this.hostDirectory(host), SIMULATED_STATE);
+  }
+
   #isUp(host: string): boolean {
-    return existsSync(join(this.hostDirectory(host), 'state.json'));
+    return existsSync(join(this.#stateDirectory(host), 'state.json'));
   }
 
   #require(host: string): void {

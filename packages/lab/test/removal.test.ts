@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { hasCode } from '@holdfast/core';
 import { needs, temporaryDirectory } from '@holdfast/testing';
-import { createLab, isNothing, type Lab, type LabOptions, listRemains, openLab } from '../src/index.ts';
+import { AGENT_ID, createLab, isNothing, type Lab, type LabOptions, listRemains, openLab } from '../src/index.ts';
 import { becomesTrue } from '../src/becomes-true.ts';
 import { footprintOf, NO_FOOTPRINT } from './footprint.ts';
 
@@ -159,6 +159,54 @@ describe('taking a lab away', { concurrency: false }, () => {
       assert.equal((await second.status(t.signal)).hosts[0]?.state, 'running');
       await second.down();
       assertGone(second);
+    },
+  );
+
+  it(
+    'C-42: somebody who stands in the disk of a host does not keep it on the machine',
+    { ...needs('lab-hosts'), timeout: 60_000 },
+    async (t) => {
+      const lab = newLab(t);
+      await lab.up(t.signal);
+      const cwd = join(lab.hostDirectory('web-1'), 'root/etc');
+      const idle = spawn(process.execPath, ['--eval', 'console.log(1); setInterval(() => {}, 1e6)'], {
+        cwd,
+        stdio: 'pipe',
+      });
+      t.after(() => idle.kill('SIGKILL'));
+      await once(idle.stdout, 'data', { signal: t.signal });
+      await lab.down();
+      assertGone(lab);
+    },
+  );
+
+  it(
+    'C-42: a checkout that is closed to others is open in the host and stays closed outside',
+    { ...needs('lab-hosts'), timeout: 60_000 },
+    async (t) => {
+      const closed = join(temporaryDirectory(t), 'checkout');
+      mkdirSync(join(closed, 'packaging/systemd'), { recursive: true, mode: 0o700 });
+      mkdirSync(join(closed, 'packages'), { mode: 0o700 });
+      writeFileSync(join(closed, 'package.json'), '{}', { mode: 0o600 });
+      cpSync(join(REPOSITORY, 'node_modules/node/bin/node'), join(closed, 'node_modules/node/bin/node'));
+      mkdirSync(join(closed, 'node_modules/.bin'));
+      symlinkSync('../node/bin/node', join(closed, 'node_modules/.bin/node'));
+      chmodSync(join(closed, 'node_modules/node/bin/node'), 0o700);
+      chmodSync(closed, 0o700);
+      const lab = newLab(t, { repositoryRoot: closed });
+      await lab.up(t.signal);
+      const asAgent = ['/usr/bin/setpriv', `--reuid=${AGENT_ID}`, `--regid=${AGENT_ID}`, '--init-groups'] as const;
+      const { stdout } = await lab.exec(
+        'web-1',
+        [...asAgent, '/opt/holdfast/node_modules/.bin/node', '--version'],
+        t.signal,
+      );
+      assert.match(Buffer.from(stdout).toString('utf8'), /^v26/);
+      await lab.reboot('web-1', t.signal);
+      await lab.down();
+      assertGone(lab);
+      assert.equal(statSync(closed).mode & 0o777, 0o700);
+      assert.equal(statSync(join(closed, 'package.json')).mode & 0o777, 0o600);
     },
   );
 

@@ -37,6 +37,13 @@ before(async () => {
   base = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-lab-'));
   lab = createLab({ directory: join(base, 'lab'), hosts: 1, repositoryRoot: REPOSITORY });
   await lab.up(signal);
+  // An enrolled host has this file; without it the units do not start.
+  await lab.writeFile(
+    'web-1',
+    '/etc/holdfast/trust.json',
+    { bytes: Buffer.from('{}'), mode: '0644', uid: 0, gid: 0 },
+    signal,
+  );
 });
 
 after(async () => {
@@ -144,8 +151,6 @@ describe('systemd units', { ...suite, concurrency: false, timeout: 120_000 }, ()
   });
 
   it('P-15: interrupted changes are ended at boot, after the ruleset is loaded and before the network is up', async () => {
-    const empty = { bytes: Buffer.from(''), mode: '0600', uid: 0, gid: 0 };
-    await lab.writeFile('web-1', '/etc/holdfast/guard.toml', empty, signal);
     await replaceProgram('holdfast-recover.service', '/usr/sbin/nft', 'list', 'ruleset');
     await sh('/usr/bin/systemctl', 'enable', 'holdfast-recover.service', 'holdfast-watchdog.timer');
     await lab.reboot('web-1', signal);
