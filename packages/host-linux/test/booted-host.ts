@@ -69,7 +69,7 @@ export async function bootHost(prepare: (root: string) => void): Promise<BootedH
       ...options,
       `--directory=${root}`,
       `--bind-ro=${REPOSITORY}`,
-      '--machine=holdfast-booted',
+      `--machine=holdfast-booted-${process.pid}`,
       '--resolv-conf=off',
       '--timezone=off',
       '--link-journal=no',

@@ -155,7 +155,7 @@ describe('files in hostile directories', () => {
         await files.write(path, { bytes, mode: '0600', uid: process.getuid(), gid: process.getgid() }, signal);
         if (n === 0) console.log('under way');
       }`;
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const argv = ['--no-warnings', '--input-type=module', '-e', script, path, String(size)];
       const writer = spawn(process.execPath, argv, { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] });
       const ended = once(writer, 'close');
@@ -343,6 +343,10 @@ describe('programs that fail', () => {
 });
 
 describe('opening a Linux host', () => {
+  it('refuses a root that is not there', async (t) => {
+    await rejects('ERR_HOST_FILE_MISSING', openLinuxHost({ root: `${temporaryDirectory(t)}/absent` }));
+  });
+
   it('C-02: tells the platform, and an unknown one as unknown', async (t) => {
     const root = temporaryDirectory(t);
     assert.equal((await openLinuxHost({ root })).platform.distribution, 'unknown');
