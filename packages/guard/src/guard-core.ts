@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { type AuditLog, openAuditLog } from '@holdfast/audit';
+import { type AuditLog, type LogFiles, openAuditLog } from '@holdfast/audit';
 import { type ChangeEngine, type ChangeRecord, createChangeEngine, openSqliteJournal } from '@holdfast/change';
 import type { Clock, JsonObject } from '@holdfast/core';
 import { loadSigner, sha256Hex } from '@holdfast/crypto';
@@ -36,6 +36,8 @@ export interface GuardStartDeps {
   readonly onEvent?: (event: GuardEvent) => void;
   readonly clock?: Clock;
   readonly bootId?: string;
+  /** How the audit log touches the disk. */
+  readonly logFiles?: LogFiles;
 }
 
 export interface GuardEvent {
@@ -77,8 +79,15 @@ export async function openGuardCore(
   prepareStateDirectory(paths.guardState);
   stack.use(lockStateDirectory(paths.guardState));
   const signer = loadSigner(paths.hostKey);
-  const audit = stack.adopt(await openAuditLog({ directory: paths.auditLog, signer, clock, bootId }), async (log) =>
-    log.close(),
+  const audit = stack.adopt(
+    await openAuditLog({
+      directory: paths.auditLog,
+      signer,
+      clock,
+      bootId,
+      ...(deps.logFiles === undefined ? {} : { files: deps.logFiles }),
+    }),
+    async (log) => log.close(),
   );
   const hasHistory = audit.head().seq > 0;
   const opened = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), bootId, hasHistory };
@@ -108,7 +117,8 @@ export async function openGuardCore(
   const journal = stack.use(
     openSqliteJournal(join(paths.guardState, 'changes.sqlite'), loadKeyEncryptionKey(dirname(paths.hostKey))),
   );
-  let onSealed: (record: ChangeRecord) => void = () => undefined;
+  // Assigned before `recover`, which is what starts the engine.
+  let onSealed = nothingToComplete;
   const engine = stack.use(
     createChangeEngine({
       host,
@@ -149,3 +159,6 @@ export async function openGuardCore(
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }
+
+/** Until there are orders. */
+function nothingToComplete(_record: ChangeRecord): void {}

@@ -118,7 +118,11 @@ export class Guard {
             .map((record) => toJson(toChangeReport(record))),
         };
       case 'audit.tail':
-        return { records: (await audit.tail(request.limit)).map((record) => toJson(record)) };
+        return {
+          records: (
+            await (request.from === undefined ? audit.tail(request.limit) : audit.read(request.from, request.limit))
+          ).map((record) => toJson(record)),
+        };
       default:
         throw refusalOf('ERR_GUARD_MALFORMED');
     }

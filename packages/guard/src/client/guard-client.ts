@@ -68,13 +68,18 @@ export interface GuardClient extends Disposable, AsyncDisposable {
   revert(changeId: string, signal?: AbortSignal): Promise<ChangeReport>;
   seal(report: CheckReport, signal?: AbortSignal): Promise<SealedReport>;
   outbox(afterSeq: number, limit: number, signal?: AbortSignal): Promise<OutboxPage>;
-  /** Audit records as JSON, newest last. */
+  /** The newest audit records as JSON, oldest of them first. */
   auditTail(limit: number, signal?: AbortSignal): Promise<JsonObject[]>;
+  /** Audit records from a sequence number on. */
+  auditRead(from: number, limit: number, signal?: AbortSignal): Promise<JsonObject[]>;
   changes(limit: number, signal?: AbortSignal): Promise<ChangeReport[]>;
 }
 
 /** A request without what the connection adds. */
 type Body = GuardRequest extends infer R ? (R extends GuardRequest ? Omit<R, 'v' | 'id'> : never) : never;
+
+/** An order is the same order however often it comes (C-35), and so is a report; these are not. */
+const SENT_ONCE: ReadonlySet<GuardRequest['kind']> = new Set(['request', 'confirm', 'revert']);
 
 /** Connects when first used. @param signal aborted: every call ends with its reason */
 export function connectGuard(socketPath: string, signal: AbortSignal): GuardClient {
@@ -88,7 +93,11 @@ export function connectGuard(socketPath: string, signal: AbortSignal): GuardClie
     if (JSON.stringify(body).length > MAX_GUARD_REQUEST_BYTES) {
       throw new HoldfastError('the request is too large', { code: 'ERR_GUARD_REQUEST_TOO_LARGE' });
     }
-    const result = await connection.ask(body, timeoutMs, own === undefined ? signal : AbortSignal.any([signal, own]));
+    const result = await connection.ask(
+      body,
+      { timeoutMs, isRepeatable: !SENT_ONCE.has(body.kind) },
+      own === undefined ? signal : AbortSignal.any([signal, own]),
+    );
     const parsed = schema.safeParse(result);
     if (parsed.success) return parsed.data;
     const paths = parsed.error.issues.map((issue) => issue.path.join('.')).join(' ');
@@ -123,6 +132,8 @@ export function connectGuard(socketPath: string, signal: AbortSignal): GuardClie
     outbox: async (afterSeq, limit, own) => ask({ kind: 'outbox', afterSeq, limit }, OutboxSchema, own),
     auditTail: async (limit, own) =>
       (await ask({ kind: 'audit.tail', limit }, z.strictObject({ records: z.array(JsonRecord) }), own)).records,
+    auditRead: async (from, limit, own) =>
+      (await ask({ kind: 'audit.tail', from, limit }, z.strictObject({ records: z.array(JsonRecord) }), own)).records,
     changes: async (limit, own) =>
       (await ask({ kind: 'changes', limit }, z.strictObject({ changes: z.array(ChangeReportSchema) }), own)).changes,
     [Symbol.dispose]: () => connection[Symbol.dispose](),

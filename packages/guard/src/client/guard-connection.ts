@@ -1,13 +1,27 @@
 /**
- * One connection to a guard, opened when it is needed and again after it was lost. Requests are never
- * sent twice: what was lost with a connection is the caller's to find out.
+ * One connection to a guard, opened when it is needed and again after it was lost. A request is sent
+ * twice only when that is the same as once, and only when its connection may have been closed for idling;
+ * of any other that was lost with its connection, the caller has to find out what became of it.
  */
 import { connect, type Socket } from 'node:net';
 import type { GuardResponse } from '@holdfast/api';
-import { ERROR_CODES, type ErrorCode, HoldfastError, type Json } from '@holdfast/core';
+import { ERROR_CODES, type ErrorCode, hasCode, HoldfastError, type Json } from '@holdfast/core';
 import { ResponseReader } from './response-reader.ts';
 
 const MAX_PENDING = 1_000;
+const TIMEOUT = 'timeout';
+
+/** A request without what the connection adds. */
+export interface Question {
+  readonly kind: string;
+  readonly [key: string]: unknown;
+}
+
+export interface AskOptions {
+  readonly timeoutMs: number;
+  /** Asking twice is the same as asking once. */
+  readonly isRepeatable: boolean;
+}
 
 interface Pending {
   readonly resolve: (result: Json) => void;
@@ -41,18 +55,26 @@ export class GuardConnection implements Disposable {
   }
 
   /** @throws the guard's code, `ERR_GUARD_UNREACHABLE`, `ERR_GUARD_PROTOCOL`, or `signal.reason` */
-  async ask(
-    body: { readonly kind: string; readonly [key: string]: unknown },
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<Json> {
+  async ask(body: Question, options: AskOptions, signal: AbortSignal): Promise<Json> {
+    const wasOpen = this.#socket !== undefined;
+    try {
+      return await this.#askOnce(body, options.timeoutMs, signal);
+    } catch (error) {
+      const isLost = hasCode(error, 'ERR_GUARD_UNREACHABLE') && error.fields['reason'] !== TIMEOUT;
+      if (!isLost || !wasOpen || !options.isRepeatable || this.#isClosed) throw error;
+      return this.#askOnce(body, options.timeoutMs, signal);
+    }
+  }
+
+  async #askOnce(body: Question, timeoutMs: number, signal: AbortSignal): Promise<Json> {
     signal.throwIfAborted();
     if (this.#isClosed) throw unreachable('closed');
     if (this.#pending.size >= MAX_PENDING) throw unreachable('too many requests at once');
-    const id = String(this.#nextId++);
+    const id = String(this.#nextId);
+    this.#nextId += 1;
     const { promise, resolve, reject } = Promise.withResolvers<Json>();
     this.#pending.set(id, { resolve, reject });
-    const timer = setTimeout(() => reject(unreachable('timeout')), timeoutMs);
+    const timer = setTimeout(() => reject(unreachable(TIMEOUT)), timeoutMs);
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -89,7 +111,8 @@ export class GuardConnection implements Disposable {
       }
     });
     socket.on('error', (cause) => this.#drop(socket, unreachable('connection failed', cause)));
-    socket.on('close', () => this.#drop(socket, unreachable('connection lost')));
+    // Already at the end of what it sends: after that nothing on this connection is answered.
+    for (const event of ['end', 'close']) socket.on(event, () => this.#drop(socket, unreachable('connection lost')));
     return socket;
   }
 

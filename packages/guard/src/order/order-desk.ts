@@ -9,7 +9,7 @@ import type { Order, OrderReport, Trust } from '@holdfast/api';
 import type { ChangeEngine, ChangeRecord } from '@holdfast/change';
 import { type BundleId, type Clock, type ErrorCode, hasCode, isHoldfastError } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
-import { type Caller, decide, type Decision, formatCaller, type Policy } from '@holdfast/policy';
+import { type Caller, decide, type Decision, type Policy } from '@holdfast/policy';
 import type { BaselineHolder } from '../baseline-holder.ts';
 import { toOrderReport } from '../change-report.ts';
 import type { DenialDesk } from '../denial-desk.ts';
@@ -34,7 +34,7 @@ const UNREAD: Decision = { effect: 'deny', rule: null, reasons: ['the order was 
 
 export class OrderDesk {
   readonly #deps: OrderDeps;
-  readonly #running = new Map<string, Promise<OrderReport>>();
+  readonly #running = new Map<string, { readonly digest: string; readonly work: Promise<OrderReport> }>();
 
   constructor(deps: OrderDeps) {
     this.#deps = deps;
@@ -45,7 +45,7 @@ export class OrderDesk {
    * @throws what makes it worth bringing again later: rate limit, frozen host, unwritable audit log
    */
   async take(policy: Policy | null, bearer: Caller, envelope: string, correlationId: string): Promise<OrderReport> {
-    const { clock, store, trust, mutations, engine } = this.#deps;
+    const { clock, trust, mutations } = this.#deps;
     const wallMs = clock.wallMs();
     const read = readOrder(envelope, { keys: trust.keys, wallMs });
     const digest = sha256Hex(envelope);
@@ -57,27 +57,12 @@ export class OrderDesk {
       return { orderId: null, outcome: read.outcome, code: read.code, change: null, bundleId };
     }
     const { order } = read;
+    // Up to here nothing was awaited: of deliveries side by side the first one takes the order up.
     const running = this.#running.get(order.orderId);
-    const stored = store.find(order.orderId);
-    if (stored?.digest === digest) {
-      if (running !== undefined) return running;
-      return stored.report ?? this.#reportOf(order.orderId, stored.changeId);
-    }
-    if (engine.frozen) throw refusalOf('ERR_GUARD_FROZEN'); // G-19
-    if (!mutations.takeToken(policy, CONTROL_PLANE)) throw refusalOf('ERR_GUARD_RATE_LIMITED');
-    const { hash: baselineHash } = await this.#deps.baseline.current();
-    const circumstances: Circumstances = {
-      ...mutations.circumstances(policy, CONTROL_PLANE, UNREAD, correlationId),
-      baselineHash,
-      orderId: order.orderId,
-    };
-    if (stored !== undefined || this.#running.has(order.orderId)) {
-      // Signed, and yet another order under a known id: refused, and the first one's report stays.
-      const bundleId = await this.#refuse(circumstances, order, 'rejected', 'ERR_ORDER_REPLAYED');
-      return { orderId: order.orderId, outcome: 'rejected', code: 'ERR_ORDER_REPLAYED', change: null, bundleId };
-    }
-    const work = this.#carryOut(policy, order, digest, circumstances);
-    this.#running.set(order.orderId, work);
+    if (running?.digest === digest) return running.work;
+    if (running !== undefined) return this.#refuseOther(policy, order, correlationId);
+    const work = this.#takeUp(policy, order, digest, correlationId);
+    this.#running.set(order.orderId, { digest, work });
     try {
       return await work;
     } finally {
@@ -111,6 +96,35 @@ export class OrderDesk {
       const bundleId = await this.#refuse(circumstances, null, 'failed', code);
       this.#deps.store.complete(orderId, { orderId, outcome: 'failed', code, change: null, bundleId });
     }
+  }
+
+  async #takeUp(policy: Policy | null, order: Order, digest: string, correlationId: string): Promise<OrderReport> {
+    const { store, mutations, engine } = this.#deps;
+    const stored = store.find(order.orderId);
+    if (stored?.digest === digest) return stored.report ?? this.#reportOf(order.orderId, stored.changeId);
+    if (stored !== undefined) return this.#refuseOther(policy, order, correlationId);
+    if (engine.frozen) throw refusalOf('ERR_GUARD_FROZEN'); // G-19
+    if (!mutations.takeToken(policy, CONTROL_PLANE)) throw refusalOf('ERR_GUARD_RATE_LIMITED');
+    const circumstances = await this.#circumstancesOf(policy, order, correlationId);
+    return this.#carryOut(policy, order, digest, circumstances);
+  }
+
+  /** Signed, and yet another order under a known id: refused, and the first one's report stays. */
+  async #refuseOther(policy: Policy | null, order: Order, correlationId: string): Promise<OrderReport> {
+    const code = 'ERR_ORDER_REPLAYED';
+    const circumstances = await this.#circumstancesOf(policy, order, correlationId);
+    const bundleId = await this.#refuse(circumstances, order, 'rejected', code);
+    return { orderId: order.orderId, outcome: 'rejected', code, change: null, bundleId };
+  }
+
+  async #circumstancesOf(policy: Policy | null, order: Order, correlationId: string): Promise<Circumstances> {
+    const { hash: baselineHash } = await this.#deps.baseline.current();
+    const { mutations } = this.#deps;
+    return {
+      ...mutations.circumstances(policy, CONTROL_PLANE, UNREAD, correlationId),
+      baselineHash,
+      orderId: order.orderId,
+    };
   }
 
   async #carryOut(policy: Policy | null, order: Order, digest: string, unread: Circumstances): Promise<OrderReport> {
@@ -212,6 +226,3 @@ export class OrderDesk {
     });
   }
 }
-
-/** How an order's evidence names who asked. */
-export const CONTROL_PLANE_PRINCIPAL = formatCaller(CONTROL_PLANE);

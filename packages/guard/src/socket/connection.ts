@@ -111,6 +111,12 @@ export function serveConnection(socket: Socket, peer: Peer, deps: ConnectionDeps
     settle();
   };
 
+  const endIdle = (): void => {
+    isEnding = true; // what comes now would run without anybody to tell
+    socket.end();
+    writeTimer = setTimeout(() => socket.destroy(), limits.writeTimeoutMs);
+  };
+
   /** Decides anew what the connection waits for. */
   const settle = (): void => {
     if (isEnding || socket.destroyed) return;
@@ -118,7 +124,7 @@ export function serveConnection(socket: Socket, peer: Peer, deps: ConnectionDeps
     if (isFull) socket.pause();
     else socket.resume();
     clearTimeout(idleTimer);
-    if (inFlight === 0 && !isFull) idleTimer = setTimeout(() => socket.end(), limits.idleTimeoutMs);
+    if (inFlight === 0 && !isFull) idleTimer = setTimeout(endIdle, limits.idleTimeoutMs);
     if (isFull || !decoder.isPartial) {
       clearTimeout(readTimer);
       readTimer = undefined;
