@@ -15,6 +15,8 @@ export const MAX_BASELINE_BYTES = 1024 * 1024;
 /** C-05. */
 export const MAX_EXCEPTION_DAYS = 90;
 const DAY_MS = 86_400_000;
+/** Every finding carries them: ten frameworks of twenty controls are 7 KB. */
+const MAX_FRAMEWORKS = 10;
 /** A document can be wrong in more ways than anyone reads. */
 const MAX_PROBLEMS = 100;
 
@@ -27,7 +29,8 @@ const Common = z.strictObject({
   severity: z.enum(SEVERITIES).nullable().default(null),
   /** Instead of the default mapping, for each framework that is named. */
   controls: z
-    .record(z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/), z.array(z.string().min(1).max(64)).max(50))
+    .record(z.string().regex(/^[a-z0-9][a-z0-9.-]{0,31}$/), z.array(z.string().min(1).max(32)).max(20))
+    .refine((controls) => Object.keys(controls).length <= MAX_FRAMEWORKS, 'names more than 10 frameworks')
     .default({}),
   remediation: z.enum(REMEDIATION_POLICIES).default('ask'),
 });

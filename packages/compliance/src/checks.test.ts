@@ -230,6 +230,14 @@ const cases: {
   },
   {
     id: 'C-13',
+    name: 'an allowed account that became a superuser needs a person',
+    check: 'accounts',
+    spoil: (parts) => (parts.accounts[1] = account('alice', 0)),
+    want: ['fail critical account-uid0-escalated alice'],
+    mend: null,
+  },
+  {
+    id: 'C-13',
     name: 'a second superuser that is locked is none',
     check: 'accounts',
     spoil: (parts) => parts.accounts.push(account('toor', 0, { password: 'locked', expired: true })),

@@ -21,6 +21,14 @@ describe('listLoopbackDrops', () => {
       ruleset: chain(`${DROP}\niif "lo" tcp dport 1 accept`),
       want: ['inet filter/input'],
     },
+    { name: 'accepting it in a set', ruleset: chain(`${DROP}\niifname { "eth0", "lo" } counter accept`), want: [] },
+    { name: 'accepting it by address', ruleset: chain(`${DROP}\nip saddr 127.0.0.0/8 accept`), want: [] },
+    { name: 'for a family without loopback', ruleset: chain(DROP).replace('inet', 'arp'), want: [] },
+    {
+      name: 'accepting a set without it',
+      ruleset: chain(`${DROP}\niifname { "eth0", "lo1" } accept`),
+      want: ['inet filter/input'],
+    },
     { name: 'accepting by default', ruleset: chain(DROP.replace('drop', 'accept')), want: [] },
     { name: 'jumping elsewhere', ruleset: chain(`${DROP}\njump ours`), want: [] },
     {

@@ -72,7 +72,9 @@ function judge(account: Account, expectation: AccountsExpectation): Finding[] {
   const findings: Finding[] = [];
   if (superuser) {
     const comparison = { observed, expected: { uid0: expectation.uid0 } };
-    findings.push(fail('critical', 'account-uid0-unexpected', name, `${name} has uid 0 and must not`, comparison));
+    // An account people use is not locked for them: somebody has to find out how it became a superuser.
+    const kind = isAllowedAccount(name, expectation) ? 'account-uid0-escalated' : 'account-uid0-unexpected';
+    findings.push(fail('critical', kind, name, `${name} has uid 0 and must not`, comparison));
   } else if (stranger) {
     const comparison = { observed, expected: null };
     findings.push(fail('high', 'account-unexpected', name, `The account ${name} is not in the baseline`, comparison));

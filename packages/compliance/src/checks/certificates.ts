@@ -45,7 +45,7 @@ function judge(subject: string, certificate: Certificate, nowMs: number, minDays
   const comparison = {
     // Instants, not days left: an unchanged certificate is the same observation every day (C-16).
     observed: {
-      subject: certificate.subject.slice(0, 200),
+      subject: certificate.subject.slice(0, 200).toWellFormed(),
       sha256: certificate.sha256,
       notBefore: instant(certificate.notBeforeMs),
       notAfter: instant(certificate.notAfterMs),
