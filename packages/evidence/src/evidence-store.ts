@@ -6,7 +6,7 @@
  * What cannot be read as a bundle is an integrity finding in every list, never a skipped line.
  */
 import { lstat, readdir, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type BundleId, HoldfastError, isHoldfastError, UUID_V7_PATTERN } from '@holdfast/core';
 import { decodeBase64, decodeEnvelope, MAX_ENVELOPE_BYTES, sha256Hex } from '@holdfast/crypto';
 import { parseStatement } from './build-statement.ts';
@@ -215,6 +215,7 @@ class DirectoryEvidenceStore implements EvidenceStore {
     let path = this.directory;
     if (!this.#durable.has(path)) {
       await makeDirectory(path, this.#modes);
+      await syncDirectory(dirname(path));
       this.#durable.add(path);
     }
     for (const part of parts) {

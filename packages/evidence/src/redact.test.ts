@@ -201,9 +201,11 @@ describe('redaction', () => {
   ];
   for (const { name, text } of hostile) {
     it(`P-31: half a megabyte of ${name} takes no time to speak of`, () => {
-      const startedMs = performance.now();
+      // Processor time, not the wall's: other tests run beside this one.
+      const before = process.cpuUsage();
       redact(text);
-      assert.ok(performance.now() - startedMs < 2_000);
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 2_000_000, `${user + system} µs`);
     });
   }
 
