@@ -198,12 +198,12 @@ export class SegmentedAuditLog implements AuditLog {
     if (writer.sizeBytes >= this.#options.segmentBytes) await writer.rotate(this.#head.seq + 1);
     const startBytes = writer.sizeBytes;
     index.enterSegment(writer.segment);
-    const lines = group.map(({ line }) => Buffer.from(line, 'utf8'));
-    await writer.append(Buffer.concat(lines));
+    const lengths = group.map(({ line }) => Buffer.byteLength(line, 'utf8'));
+    await writer.append(Buffer.from(group.map(({ line }) => line).join(''), 'utf8'));
     let offset = startBytes;
     for (const [at, { head }] of group.entries()) {
       index.note(this.#head, offset);
-      offset += lines[at]?.length ?? 0;
+      offset += lengths[at] ?? 0;
       this.#head = head;
     }
   }
