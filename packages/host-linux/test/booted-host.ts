@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -44,6 +44,22 @@ function leaderOf(nspawn: ChildProcess): number | undefined {
   }
 }
 
+/** A group of that name in every hierarchy that systemd keeps its processes in (cgroups(7)). */
+function controlGroups(name: string): string[] {
+  const mounts = readFileSync('/proc/self/mounts', 'latin1').split('\n');
+  return mounts
+    .map((line) => line.split(' '))
+    .filter(([, , type, flags]) => type === 'cgroup2' || (type === 'cgroup' && flags?.includes('name=systemd')))
+    .map(([, directory]) => `${directory}/${name}`);
+}
+
+/** Removes a group and those that were made in it; the last processes may still be ending. */
+function removeGroups(group: string): void {
+  const children = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const child of children) removeGroups(`${group}/${child.name}`);
+  rmdirSync(group);
+}
+
 /** @param prepare changes the root file system before it boots */
 export async function bootHost(prepare: (root: string) => void): Promise<BootedHost> {
   await using stack = new AsyncDisposableStack();
@@ -63,19 +79,29 @@ export async function bootHost(prepare: (root: string) => void): Promise<BootedH
   prepare(root);
 
   const options = ['--quiet', '--register=no', '--keep-unit', '--private-network', '--console=pipe', '--boot'];
+  const arguments_ = [
+    `--directory=${root}`,
+    `--bind-ro=${REPOSITORY}`,
+    `--machine=holdfast-booted-${process.pid}`,
+    '--resolv-conf=off',
+    '--timezone=off',
+    '--link-journal=no',
+    '--',
+    '--unit=basic.target',
+  ];
+  const groups = controlGroups(`hf-booted-${process.pid}`);
+  stack.defer(() => {
+    for (const group of groups) removeGroups(group);
+  });
+  for (const group of groups) mkdirSync(group);
+  // Joins the groups, then becomes nspawn: two systemds must not share one control group.
+  const launcher = `
+    const [groups, program, ...rest] = process.argv.slice(1);
+    for (const group of groups.split(',')) fs.appendFileSync(group + '/cgroup.procs', String(process.pid));
+    process.execve(program, [program, ...rest], process.env);`;
   const nspawn = spawn(
-    '/usr/bin/systemd-nspawn',
-    [
-      ...options,
-      `--directory=${root}`,
-      `--bind-ro=${REPOSITORY}`,
-      `--machine=holdfast-booted-${process.pid}`,
-      '--resolv-conf=off',
-      '--timezone=off',
-      '--link-journal=no',
-      '--',
-      '--unit=basic.target',
-    ],
+    process.execPath,
+    ['-e', launcher, '--', groups.join(','), '/usr/bin/systemd-nspawn', ...options, ...arguments_],
     { stdio: 'ignore' },
   );
   const ended = once(nspawn, 'close');
