@@ -1,5 +1,13 @@
 /** The agent's TLS key and its certificate requests (PKCS#10, RFC 2986). */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
+import { HoldfastError } from '@holdfast/core';
 import { bitString, context, objectIdentifier, pem, sequence, set, smallInteger, utf8String } from './der.ts';
 
 /** RFC 5480 and RFC 5758 §3.2; P-256 because every TLS stack takes it. */
@@ -35,4 +43,17 @@ export function createCertificateRequest(keyPem: string, commonName: string): st
     'CERTIFICATE REQUEST',
     sequence(info, sequence(objectIdentifier(ECDSA_WITH_SHA256)), bitString(signature)),
   );
+}
+
+/**
+ * Parses a certificate the server sent.
+ *
+ * @throws `ERR_AGENT_PROTOCOL`
+ */
+export function parseReceivedCertificate(pemText: string): X509Certificate {
+  try {
+    return new X509Certificate(pemText);
+  } catch (cause) {
+    throw new HoldfastError('what the server sent is no certificate', { code: 'ERR_AGENT_PROTOCOL', cause });
+  }
 }

@@ -6,14 +6,19 @@
  * file is there. Run again after a crash with the same token it finds the same keys, and the server
  * gives the same host id to the same keys: idempotent.
  */
-import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
 import { chownSync, existsSync, readFileSync } from 'node:fs';
 import type { EnrollRequest, HostPaths, Trust } from '@holdfast/api';
 import { HoldfastError } from '@holdfast/core';
 import { generateSigner, loadSigner, type Signer } from '@holdfast/crypto';
 import { sleep } from './sleep.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { createCertificateRequest, generateTlsKey, subjectPublicKeyInfo } from './certificate-request.ts';
+import {
+  createCertificateRequest,
+  generateTlsKey,
+  parseReceivedCertificate,
+  subjectPublicKeyInfo,
+} from './certificate-request.ts';
 import { parseTokenFingerprint } from './enrollment-token.ts';
 import { makeHostDirectories, writeHostConfig } from './host-files.ts';
 import { fetchPinnedCa, fingerprintOf } from './pinned-ca.ts';
@@ -52,8 +57,8 @@ function openTlsKey(path: string, uid: number, gid: number): string {
 
 /** The certificate must be for our key and from the pinned CA, and that CA must be the one we were told to trust. */
 function requireOurs(trust: Trust, certificatePem: string, keyPem: string, fingerprint: string): void {
-  const ca = new X509Certificate(trust.caPem);
-  const certificate = new X509Certificate(certificatePem);
+  const ca = parseReceivedCertificate(trust.caPem);
+  const certificate = parseReceivedCertificate(certificatePem);
   const ours = subjectPublicKeyInfo(createPublicKey(createPrivateKey(keyPem)));
   if (
     fingerprintOf(ca) === fingerprint &&

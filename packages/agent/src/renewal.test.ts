@@ -50,7 +50,9 @@ describe('certificate renewal', () => {
     const before = readFileSync(paths.tlsCertificate, 'utf8');
     for (const answer of [ca.issueServer().certificatePem, 'nonsense']) {
       server.renew = async () => answer;
-      await assert.rejects(renewWhenDue(paths, server, 'web-1', NOW + 13 * HOUR, signal));
+      await assert.rejects(renewWhenDue(paths, server, 'web-1', NOW + 13 * HOUR, signal), (error) =>
+        hasCode(error, 'ERR_AGENT_PROTOCOL'),
+      );
       assert.equal(readFileSync(paths.tlsCertificate, 'utf8'), before);
     }
   });

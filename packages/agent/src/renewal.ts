@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { HoldfastError } from '@holdfast/core';
 import { writeFileAtomically } from './atomic-file.ts';
-import { createCertificateRequest, subjectPublicKeyInfo } from './certificate-request.ts';
+import { createCertificateRequest, parseReceivedCertificate, subjectPublicKeyInfo } from './certificate-request.ts';
 import type { ServerPort } from './ports.ts';
 import type { Identity } from './transport.ts';
 
@@ -45,7 +45,7 @@ export async function renewWhenDue(
   if (!isDueForRenewal(current.certificatePem, nowMs)) return null;
   const certificatePem = await server.renew(createCertificateRequest(current.keyPem, hostName), signal);
   const ours = subjectPublicKeyInfo(new X509Certificate(current.certificatePem).publicKey);
-  if (!subjectPublicKeyInfo(new X509Certificate(certificatePem).publicKey).equals(ours)) {
+  if (!subjectPublicKeyInfo(parseReceivedCertificate(certificatePem).publicKey).equals(ours)) {
     throw new HoldfastError('the new certificate is for another key', { code: 'ERR_AGENT_PROTOCOL' });
   }
   writeFileAtomically(paths.tlsCertificate, certificatePem, 0o644);

@@ -50,6 +50,13 @@ export const testTrust = (caPem: string): Trust => ({
   ],
 });
 
+/** Never answers; ends with its signal, as everything must. */
+export function hang(signal?: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  return promise;
+}
+
 /** The server's half of `ServerPort`, in memory. */
 export class MemoryServer implements ServerPort {
   isUp = true;
@@ -64,14 +71,14 @@ export class MemoryServer implements ServerPort {
   consistencyHashes: string[] = [];
   losesResults = 0;
 
-  async checkin(request: CheckinRequest): Promise<CheckinResponse> {
+  async checkin(request: CheckinRequest, _signal?: AbortSignal): Promise<CheckinResponse> {
     this.#requireUp();
     this.checkins.push(CheckinRequestSchema.parse(request));
     this.progress.push(...request.progress);
     return { serverTime: new Date(0).toISOString(), orders: [...this.orders], checkpoint: this.checkpoint };
   }
 
-  async upload(bundles: Parameters<ServerPort['upload']>[0]): ReturnType<ServerPort['upload']> {
+  async upload(bundles: Parameters<ServerPort['upload']>[0], _signal?: AbortSignal): ReturnType<ServerPort['upload']> {
     this.#requireUp();
     return bundles.map(({ bundleId }) => {
       const status = this.uploaded.includes(bundleId) ? 'duplicate' : 'accepted';

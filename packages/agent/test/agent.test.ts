@@ -1,9 +1,8 @@
 /** The whole agent in virtual time: detect, heal, prove, and go on without a server (C-18 to C-30). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HoldfastError } from '@holdfast/core';
-import { hasCode } from '@holdfast/core';
-import { AgentFixture } from './agent-fixture.ts';
+import { hasCode, HoldfastError } from '@holdfast/core';
+import { AgentFixture, hang } from './agent-fixture.ts';
 import { eventually } from './virtual-time.ts';
 
 describe('the agent', () => {
@@ -290,9 +289,8 @@ describe('the agent', () => {
 
   it('C-27: a server that hangs does not delay healing', async (t) => {
     const fixture = new AgentFixture(t);
-    const never = Promise.withResolvers<never>();
-    fixture.server.checkin = () => never.promise;
-    fixture.server.upload = () => never.promise;
+    fixture.server.checkin = (_request, signal) => hang(signal);
+    fixture.server.upload = (_bundles, signal) => hang(signal);
     const part = fixture.guard.add('services', 'nginx');
     part.broken = true;
     await fixture.start();
@@ -390,12 +388,7 @@ describe('the agent', () => {
   it('C-27: the end comes at once, also in the middle of a cycle, and loses nothing', async (t) => {
     const fixture = new AgentFixture(t);
     fixture.guard.add('services', 'nginx');
-    const never = Promise.withResolvers<never>();
-    fixture.server.upload = (_bundles, ...rest) => {
-      const [signal] = rest as unknown as AbortSignal[];
-      signal?.addEventListener('abort', () => never.reject(signal.reason as Error));
-      return never.promise;
-    };
+    fixture.server.upload = (_bundles, signal) => hang(signal);
     await fixture.start();
     await fixture.time.settle();
     await eventually(() => fixture.guard.sealedIds.length > 0, 'something is sealed');
@@ -410,6 +403,16 @@ describe('the agent', () => {
       () => fixture.guard.sealedIds.every((id) => restarted.server.uploaded.includes(id)),
       'all is uploaded',
     );
+  });
+
+  it('C-27: a server call that heeds no signal is left behind, and the end still comes within 5 s', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.server.checkin = () => hang();
+    await fixture.start();
+    await fixture.time.settle();
+    const began = performance.now();
+    await fixture.stop();
+    assert.ok(performance.now() - began < 5_000);
   });
 
   it('C-27: being woken begins a cycle at once', async (t) => {

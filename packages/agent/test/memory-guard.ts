@@ -104,7 +104,7 @@ export class MemoryGuard implements GuardPort {
     return this.#record(request, result);
   }
 
-  async order(envelope: string): Promise<OrderReport> {
+  async order(envelope: string, _signal?: AbortSignal): Promise<OrderReport> {
     this.#requireHere();
     const { payload } = JSON.parse(envelope) as { payload?: string };
     if (payload === undefined)

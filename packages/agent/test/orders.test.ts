@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { signCheckpoint } from '@holdfast/crypto';
-import { AgentFixture, LOG_ORIGIN, logSigner } from './agent-fixture.ts';
+import { AgentFixture, hang, LOG_ORIGIN, logSigner } from './agent-fixture.ts';
 
 const orderOf = (orderId: string): string =>
   JSON.stringify({ payload: Buffer.from(JSON.stringify({ orderId })).toString('base64') });
@@ -37,10 +37,9 @@ describe('orders', () => {
     const fixture = new AgentFixture(t);
     fixture.server.orders = [orderOf('o-1')];
     const order = fixture.guard.order.bind(fixture.guard);
-    const never = Promise.withResolvers<never>();
-    fixture.guard.order = async (envelope) => {
+    fixture.guard.order = async (envelope, signal) => {
       await order(envelope);
-      return never.promise; // the guard did it, and the agent dies before it hears of it
+      return hang(signal); // the guard did it, and the agent dies before it hears of it
     };
     await fixture.start();
     await fixture.pass(20);
@@ -95,8 +94,7 @@ describe('orders', () => {
   it('C-27: an order that takes long holds up neither detection nor healing', async (t) => {
     const fixture = new AgentFixture(t);
     const part = fixture.guard.add('services', 'nginx');
-    const never = Promise.withResolvers<never>();
-    fixture.guard.order = () => never.promise;
+    fixture.guard.order = (_envelope, signal) => hang(signal);
     fixture.server.orders = [orderOf('o-1')];
     await fixture.start();
     await fixture.pass(20);
