@@ -304,6 +304,22 @@ describe('EvidenceStore', () => {
     });
   }
 
+  for (const place of ['2025', '2026/02', '2026/01/03']) {
+    it(`P-29: a file in the place of the directory ${place} is a finding, and the others are still listed`, async (t) => {
+      const store = open(t);
+      await store.put(bundle);
+      writeFileSync(join(store.directory, place), '');
+      const { bundles, findings } = await store.list();
+      assert.equal(bundles.length, 1);
+      assert.deepEqual(
+        findings.map(({ path }) => path),
+        [join(store.directory, place)],
+      );
+      assert.ok(await store.get(bundle.bundleId));
+      assert.equal(await store.get(sampleId(99)), undefined);
+    });
+  }
+
   it('P-29: one changed byte in a stored bundle is found and named', async (t) => {
     const store = openEvidenceStore(join(temporaryDirectory(t), 'evidence'), { keys: [hostSigner.publicKey] });
     const path = await store.put(bundle);

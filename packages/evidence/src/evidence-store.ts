@@ -5,11 +5,10 @@
  *
  * What cannot be read as a bundle is an integrity finding in every list, never a skipped line.
  */
-import { lstat, readdir, rename, unlink } from 'node:fs/promises';
+import { rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BundleId, HoldfastError, isHoldfastError, UUID_V7_PATTERN } from '@holdfast/core';
-import { decodeBase64, decodeEnvelope, MAX_ENVELOPE_BYTES, sha256Hex } from '@holdfast/crypto';
-import { parseStatement } from './build-statement.ts';
+import { MAX_ENVELOPE_BYTES, sha256Hex } from '@holdfast/crypto';
 import {
   errnoOf,
   type FileModes,
@@ -29,7 +28,7 @@ import {
   summarise,
 } from './evidence-summary.ts';
 import type { SealedEvidence } from './seal-evidence.ts';
-import type { Statement } from './statement.ts';
+import { dayOf, exists, folderOf, listDays, names, readStatement, requireBundleId } from './store-layout.ts';
 import { inspectBundle, type EvidenceKeys } from './verify-bundle.ts';
 
 const PENDING = 'pending';
@@ -171,7 +170,7 @@ class DirectoryEvidenceStore implements EvidenceStore {
     // Sealed soon after it started, as a rule: look around the id's own time before looking everywhere.
     const madeMs = Number.parseInt(bundleId.replaceAll('-', '').slice(0, 12), 16);
     const near = [0, -DAY_MS, DAY_MS].map((offset) => dayOf(madeMs + offset));
-    return (await this.#pathIn(near, bundleId)) ?? this.#pathIn(await this.#days(), bundleId);
+    return (await this.#pathIn(near, bundleId)) ?? this.#pathIn(await listDays(this.directory), bundleId);
   }
 
   async #pathIn(days: readonly (string | undefined)[], bundleId: BundleId): Promise<string | undefined> {
@@ -186,7 +185,7 @@ class DirectoryEvidenceStore implements EvidenceStore {
     const limit = filter.limit ?? Infinity;
     const bundles: EvidenceSummary[] = [];
     const findings: IntegrityFinding[] = [];
-    for (const day of (await this.#days()).toReversed()) {
+    for (const day of (await listDays(this.directory)).toReversed()) {
       if (bundles.length >= limit) break;
       const date = day.replaceAll('/', '-');
       if (filter.from !== undefined && date < filter.from.slice(0, 10)) break;
@@ -238,21 +237,10 @@ class DirectoryEvidenceStore implements EvidenceStore {
     }
   }
 
-  /** `YYYY/MM/DD` of every day there is, oldest first. */
-  async #days(): Promise<string[]> {
-    const days: string[] = [];
-    for (const year of (await names(this.directory)).filter((name) => /^\d{4}$/.test(name))) {
-      for (const month of await names(join(this.directory, year))) {
-        for (const day of await names(join(this.directory, year, month))) days.push(`${year}/${month}/${day}`);
-      }
-    }
-    return days;
-  }
-
   async #readDay(day: string): Promise<{ bundles: EvidenceSummary[]; findings: IntegrityFinding[] }> {
     const bundles: EvidenceSummary[] = [];
     const findings: IntegrityFinding[] = [];
-    for (const name of await names(join(this.directory, day))) {
+    for (const name of await this.#namesOfDay(day, findings)) {
       const path = join(this.directory, day, name, BUNDLE_FILE);
       const read = await this.#inspect(path, name);
       if (read === undefined) {
@@ -267,6 +255,17 @@ class DirectoryEvidenceStore implements EvidenceStore {
       }
     }
     return { bundles, findings };
+  }
+
+  async #namesOfDay(day: string, findings: IntegrityFinding[]): Promise<string[]> {
+    const path = join(this.directory, day);
+    try {
+      return await names(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOTDIR') throw error;
+      findings.push({ path, code: 'ENOTDIR', reason: 'something else lies where a directory of bundles belongs' });
+      return [];
+    }
   }
 
   /** A crash, or the writer right now, between making the directory and moving the bundle there. */
@@ -296,51 +295,8 @@ class DirectoryEvidenceStore implements EvidenceStore {
   }
 }
 
-/** What the bundle says, without verifying its signature: good for finding it, not for believing it. */
-function readStatement(bytes: Uint8Array): Statement {
-  // decodeEnvelope checked the base64.
-  return parseStatement(decodeBase64(decodeEnvelope(bytes).payload) ?? new Uint8Array());
-}
-
-/** Where a bundle belongs below the store. @throws `ERR_EVIDENCE_MALFORMED` when `bytes` are not the bundle `bundleId` */
-function folderOf(bundleId: BundleId, bytes: Uint8Array): string[] {
-  const { predicate } = readStatement(bytes);
-  if (predicate.bundleId !== bundleId) throw malformed('the bundle has another id');
-  return [...predicate.started.slice(0, 10).split('-'), bundleId];
-}
-
 const newestFirst = (a: EvidenceSummary, b: EvidenceSummary): number =>
   b.started.localeCompare(a.started) || b.bundleId.localeCompare(a.bundleId);
-
-function dayOf(ms: number): string | undefined {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString().slice(0, 10).replaceAll('-', '/');
-}
-
-/** Sorted; nothing when there is no such directory. */
-async function names(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).toSorted();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
-    throw error;
-  }
-}
-
-function requireBundleId(bundleId: string): void {
-  // Ids become paths; a caller without types must not walk out of the store.
-  if (!UUID_V7_PATTERN.test(bundleId)) throw new TypeError('not a bundle id');
-}
 
 function malformed(what: string): HoldfastError {
   return new HoldfastError(what, { code: 'ERR_EVIDENCE_MALFORMED', fields: { what } });
