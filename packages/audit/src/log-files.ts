@@ -2,6 +2,7 @@
  * The file system calls of the audit log, and no others: narrow, so that a test can make each of
  * them fail (P-21).
  */
+import { writeSync } from 'node:fs';
 import { constants, type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises';
 
 export interface LogFile {
@@ -77,7 +78,8 @@ class SystemLogFile implements LogFile {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<number> {
-    return (await this.#handle.write(bytes, 0, bytes.length, position)).bytesWritten;
+    // Synchronous: into the page cache it takes microseconds, less than a turn through the thread pool.
+    return writeSync(this.#handle.fd, bytes, 0, bytes.length, position);
   }
 
   datasync = async (): Promise<void> => this.#handle.datasync();

@@ -67,6 +67,8 @@ async function restart(world: KillableWorld, kill: { at: number; after: boolean 
   throw new Error('a process that nobody kills recovers');
 }
 
+const byPath = ([a]: [string, string], [b]: [string, string]): number => (a < b ? -1 : 1);
+
 async function assertWorldIsAsJournaled(world: KillableWorld): Promise<void> {
   const wanted = new Map<string, string>();
   for (const entry of (await world.journal.listRecent(1_000)).toReversed()) {
@@ -80,7 +82,6 @@ async function assertWorldIsAsJournaled(world: KillableWorld): Promise<void> {
     if (!holds) continue;
     for (const [cell, value] of Object.entries(entry.params['values'] ?? {})) wanted.set(`/${cell}`, String(value));
   }
-  const byPath = ([a]: [string, string], [b]: [string, string]): number => (a < b ? -1 : 1);
   assert.deepEqual([...world.cells].toSorted(byPath), [...wanted].toSorted(byPath));
 }
 
@@ -106,8 +107,7 @@ async function play(history: readonly Event[]): Promise<void> {
     } else {
       const waiting = (await process.engine.list(100)).filter(({ state }) => state === 'awaiting-confirmation');
       const picked = waiting[event.pick % Math.max(1, waiting.length)];
-      const act = event.kind === 'confirm' ? process.engine.confirm : process.engine.revert;
-      if (picked !== undefined) await act.call(process.engine, picked.changeId).catch(() => undefined);
+      if (picked !== undefined) await process.engine[event.kind](picked.changeId).catch(() => undefined);
     }
   }
   process.kill();
