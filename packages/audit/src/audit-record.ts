@@ -85,25 +85,34 @@ export function encodeRecord(entry: AuditEntry, head: ChainHead, time: RecordTim
 export type LineFault = 'not-a-record' | 'hash-mismatch' | 'unknown-version' | 'chain-broken';
 
 /**
- * Checks a line (without its newline) from bytes: its own hash, its place in the chain, its shape.
+ * Checks a line (without its newline) from bytes: its own hash, its version and its place in the chain.
  *
- * @returns the record, or what is wrong
+ * Does not look into the rest of the body: what a chain up to a signed head vouches for is its bytes,
+ * and reading a record parses them.
+ *
+ * @returns the chain with this record, or what is wrong
  */
-export function decodeRecord(line: Uint8Array, after: ChainHead): AuditRecord | LineFault {
+export function checkLine(line: Uint8Array, after: ChainHead): ChainHead | LineFault {
   const hash = selfHash(line);
   if (hash === undefined) return looksLikeRecord(line) ? 'hash-mismatch' : 'not-a-record';
-  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
-  const body = bytes.toString('utf8', BODY_START);
-  if (!body.startsWith(`{"version":${AUDIT_RECORD_VERSION},`)) return 'unknown-version'; // P-18
-  if (!body.startsWith(bodyStart(after.seq + 1, after.hash))) return 'chain-broken';
-  return parseBody(body, hash) ?? 'not-a-record';
+  const seq = after.seq + 1;
+  const expected = bodyStart(seq, after.hash);
+  const start = bufferOf(line).toString('latin1', BODY_START, BODY_START + expected.length);
+  if (start === expected) return { seq, hash };
+  return start.startsWith(VERSION_START) ? 'chain-broken' : 'unknown-version'; // P-18
+}
+
+/** The record in a line that was checked; `undefined` when its body has another shape. */
+export function parseRecord(line: Uint8Array): AuditRecord | undefined {
+  const text = bufferOf(line).toString('utf8');
+  return parseBody(text.slice(BODY_START), text.slice(0, HASH_CHARS));
 }
 
 /** The hash of a line that agrees with its body, whatever the body is; `undefined` when it does not. */
 export function selfHash(line: Uint8Array): string | undefined {
   if (!looksLikeRecord(line)) return undefined;
   const hash = sha256Hex(line.subarray(BODY_START));
-  const claimed = Buffer.from(line.buffer, line.byteOffset, HASH_CHARS).toString('latin1');
+  const claimed = bufferOf(line).toString('latin1', 0, HASH_CHARS);
   return hash === claimed ? hash : undefined;
 }
 
@@ -111,8 +120,14 @@ function looksLikeRecord(line: Uint8Array): boolean {
   return line.length > BODY_START && line[HASH_CHARS] === SPACE;
 }
 
+const VERSION_START = `{"version":${AUDIT_RECORD_VERSION},`;
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function bodyStart(seq: number, prevHash: string): string {
-  return `{"version":${AUDIT_RECORD_VERSION},"seq":${seq},"prevHash":"${prevHash}",`;
+  return `${VERSION_START}"seq":${seq},"prevHash":"${prevHash}",`;
 }
 
 const FIELDS = 'version,seq,prevHash,wallTime,monotonicMs,bootId,actor,action,subject,outcome,detail';

@@ -106,9 +106,9 @@ async function recover(
     try {
       const start = head === undefined ? await firstRecordStart(file, segment) : { offset: 0, head };
       if (start === undefined) throw damaged(segment, 0, 'tail-cut'); // the signed head names a record in here
-      const scan = await scanSegment(file, start, (record, offset) => {
-        if (isNewest) index.note({ seq: record.seq - 1, hash: record.prevHash }, offset);
-        if (record.seq === signed.seq && record.hash !== signed.hash) throw damaged(segment, offset, 'head-mismatch');
+      const scan = await scanSegment(file, start, ({ head: at, before, offset }) => {
+        if (isNewest) index.note(before, offset);
+        if (at.seq === signed.seq && at.hash !== signed.hash) throw damaged(segment, offset, 'head-mismatch');
       });
       if (scan.fault !== null && !(isNewest && scan.fault === 'torn-tail')) {
         throw damaged(segment, scan.goodBytes, scan.fault);

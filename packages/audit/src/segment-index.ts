@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
-import type { AuditRecord, ChainHead } from './audit-record.ts';
+import { type AuditRecord, type ChainHead, parseRecord } from './audit-record.ts';
 import type { LogFiles } from './log-files.ts';
 import { firstRecordStart, scanSegment, type ScanStart, type Segment } from './segment.ts';
 
@@ -61,10 +61,13 @@ export class SegmentIndex {
       const start = mark ?? (await firstRecordStart(file, segment));
       if (start === undefined) throw damaged(segment, 0, 'not-a-record');
       let last = start.head.seq;
-      const { goodBytes, fault } = await scanSegment(file, start, (record) => {
-        last = record.seq;
-        if (record.seq >= from && record.seq <= to) records.push(record);
-        return record.seq < to;
+      const { goodBytes, fault } = await scanSegment(file, start, ({ line, head: { seq }, offset }) => {
+        last = seq;
+        if (seq < from) return true;
+        const record = parseRecord(line);
+        if (record === undefined) throw damaged(segment, offset, 'not-a-record');
+        if (seq <= to) records.push(record);
+        return seq < to;
       });
       // Beyond `to` a group that is being written may show half: nobody asked for it.
       if (fault !== null && last < to) throw damaged(segment, goodBytes, fault);

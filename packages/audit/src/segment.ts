@@ -2,15 +2,7 @@
  * Segments: the files that together hold the log, each named after its first record. Their names
  * alone say whether one is missing, and a reader finds a record's segment without opening any.
  */
-import {
-  type AuditRecord,
-  type ChainHead,
-  decodeRecord,
-  EMPTY_HEAD,
-  type LineFault,
-  MAX_LINE_BYTES,
-  selfHash,
-} from './audit-record.ts';
+import { type ChainHead, checkLine, EMPTY_HEAD, type LineFault, MAX_LINE_BYTES, selfHash } from './audit-record.ts';
 import type { LogFile } from './log-files.ts';
 
 const SEQ_DIGITS = 16; // enough for every safe integer
@@ -38,6 +30,16 @@ export function listSegments(names: readonly string[]): Segment[] {
 }
 
 export type ScanFault = LineFault | 'torn-tail';
+
+/** One good record on the way through a segment. */
+export interface ScannedLine {
+  /** Without its newline; valid during the call only. */
+  readonly line: Uint8Array;
+  readonly head: ChainHead;
+  /** The chain up to the record before. */
+  readonly before: ChainHead;
+  readonly offset: number;
+}
 
 export interface ScanResult {
   /** After the last good record. */
@@ -75,12 +77,12 @@ const MAX_LINE_START_BYTES = 256;
  * record follows the last good one, and either its newline never came or the file system filled it with
  * zeros. Text of a record never holds a NUL byte.
  *
- * @param onRecord called for each good record with its offset; `false` ends the scan
+ * @param onLine called for each good record; `false` ends the scan
  */
 export async function scanSegment(
   file: LogFile,
   start: ScanStart,
-  onRecord: (record: AuditRecord, offset: number) => boolean | void,
+  onLine: (line: ScannedLine) => boolean | void,
 ): Promise<ScanResult> {
   let { head, offset } = start;
   let rest: Uint8Array = new Uint8Array(0);
@@ -89,16 +91,17 @@ export async function scanSegment(
     const bytes = Buffer.concat([rest, chunk]);
     let lineStart = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, lineStart)) {
-      const record = decodeRecord(bytes.subarray(lineStart, end), head);
-      if (typeof record === 'string') {
+      const line = bytes.subarray(lineStart, end);
+      const checked = checkLine(line, head);
+      if (typeof checked === 'string') {
         const isTorn = await isTornTail(file, offset);
-        return { head, goodBytes: offset, fault: isTorn ? 'torn-tail' : record };
+        return { head, goodBytes: offset, fault: isTorn ? 'torn-tail' : checked };
       }
-      const recordOffset = offset;
-      head = { seq: record.seq, hash: record.hash };
+      const scanned = { line, head: checked, before: head, offset };
+      head = checked;
       offset += end + 1 - lineStart;
       lineStart = end + 1;
-      if (onRecord(record, recordOffset) === false) return { head, goodBytes: offset, fault: null };
+      if (onLine(scanned) === false) return { head, goodBytes: offset, fault: null };
     }
     rest = bytes.subarray(lineStart);
     if (chunk.length === 0) break;

@@ -1,5 +1,6 @@
 /** P-25: verification from bytes; P-20: what recovery mends and what it refuses. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -178,7 +179,6 @@ describe('verifyAuditLog', () => {
   }
 
   it('P-18: an unknown version fails, however well it is hashed', async (t) => {
-    const { createHash } = await import('node:crypto');
     const directory = await makeLog(t, 1);
     const path = join(directory, FIRST);
     const body = (linesOf(path)[0] ?? '').slice(65).replace('"version":1', '"version":2');
@@ -283,5 +283,27 @@ describe('recovery of a torn tail', () => {
     writeFileSync(path, bytes.subarray(0, -1));
     assert.equal(await openFault(directory), 'tail-cut');
     assert.deepEqual(readFileSync(path), bytes.subarray(0, -1), 'and touches nothing');
+  });
+});
+
+/** Rewrites the newest record by `edit` with a right hash, as somebody who knows the format would. */
+function forgeNewest(directory: string, edit: (body: string) => string): void {
+  const path = join(directory, FIRST);
+  const lines = linesOf(path);
+  const body = edit((lines.at(-1) ?? '').slice(65));
+  writeLines(path, [...lines.slice(0, -1), `${createHash('sha256').update(body).digest('hex')} ${body}`]);
+}
+
+describe('gap records', () => {
+  it('P-22: a gap record that the host did not sign fails, and so does one that says less', async (t) => {
+    const directory = await killedLog(t, 1, 2);
+    const detail = `"detail":{"cause":"EIO","refused":1,"signature":"${'A'.repeat(86)}==","since":"2026-01-01T00:00:00.000Z"}}`;
+    forgeNewest(directory, (body) =>
+      body.replace('"action":"request"', '"action":"audit.gap"').replace(/"detail":.*$/, detail),
+    );
+    assert.deepEqual(await faultsOf(directory), ['gap-signature']);
+    forgeNewest(directory, (body) => body.replace(/"signature":"[^"]*",/, ''));
+    assert.deepEqual(await faultsOf(directory), ['gap-signature']);
+    assert.equal((await verifyAuditLog(directory)).ok, true, 'without keys nobody can tell');
   });
 });
