@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '@holdfast/core';
 import type { CommandResult } from '@holdfast/host';
 import { becomesTrue } from './becomes-true.ts';
@@ -14,7 +15,7 @@ import type { ExecOptions, LabHostState } from './lab.ts';
 import { commandName, isLeader, listProcesses } from './remains.ts';
 
 const BOOT_TIMEOUT_MS = 60_000;
-const LAUNCHER = join(import.meta.dirname, 'launch.ts');
+const LAUNCHER = fileURLToPath(import.meta.resolve('./launch.ts'));
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** What the guard needs of root inside the host, besides what nspawn leaves anyway. */

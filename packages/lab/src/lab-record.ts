@@ -6,33 +6,56 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
-import { z } from 'zod';
-import { BREAKABLE_CHECKS } from './lab.ts';
+import { BREAKABLE_CHECKS, type Drift, type LabKind } from './lab.ts';
 import { LAB_ID_PATTERN, MAX_HOSTS } from './network.ts';
 
-const DriftSchema = z.strictObject({
-  host: z.string(),
-  check: z.enum(BREAKABLE_CHECKS),
-  seed: z.int(),
-  variant: z.string(),
-  description: z.string(),
-});
-
-const RecordSchema = z.strictObject({
-  format: z.literal(1),
-  id: z.string().regex(LAB_ID_PATTERN),
-  kind: z.enum(['linux', 'simulated']),
-  hosts: z.int().min(1).max(MAX_HOSTS),
+export interface LabRecord {
+  readonly format: 1;
+  readonly id: string;
+  readonly kind: LabKind;
+  readonly hosts: number;
   /** First three octets of the lab's /24. */
-  net: z.string().regex(/^\d{1,3}\.\d{1,3}\.\d{1,3}$/),
-  repositoryRoot: z.string().startsWith('/'),
-  diskBytes: z.int().positive(),
+  readonly net: string;
+  readonly repositoryRoot: string;
+  readonly diskBytes: number;
   /** Set once `up` was through. */
-  complete: z.boolean(),
-  drifts: z.array(DriftSchema),
-});
+  readonly complete: boolean;
+  readonly drifts: readonly Drift[];
+}
 
-export type LabRecord = Readonly<z.infer<typeof RecordSchema>>;
+type Field = (value: unknown) => boolean;
+
+const isText: Field = (value) => typeof value === 'string';
+const isCount: Field = (value) => Number.isSafeInteger(value) && Number(value) > 0;
+
+const DRIFT_FIELDS: Record<keyof Drift, Field> = {
+  host: isText,
+  check: (value) => BREAKABLE_CHECKS.some((check) => check === value),
+  seed: Number.isSafeInteger,
+  variant: isText,
+  description: isText,
+};
+
+const RECORD_FIELDS: Record<keyof LabRecord, Field> = {
+  format: (value) => value === 1,
+  id: (value) => typeof value === 'string' && LAB_ID_PATTERN.test(value),
+  kind: (value) => value === 'linux' || value === 'simulated',
+  hosts: (value) => isCount(value) && Number(value) <= MAX_HOSTS,
+  net: (value) => typeof value === 'string' && /^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(value),
+  repositoryRoot: (value) => typeof value === 'string' && value.startsWith('/'),
+  diskBytes: isCount,
+  complete: (value) => typeof value === 'boolean',
+  drifts: (value) => Array.isArray(value) && value.every((drift) => hasExactly(drift, DRIFT_FIELDS)),
+};
+
+/** All of these fields, each as it should be, and no others. */
+function hasExactly(value: unknown, fields: Readonly<Record<string, Field>>): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const entries = Object.entries(value);
+  return (
+    entries.length === Object.keys(fields).length && entries.every(([key, field]) => fields[key]?.(field) === true)
+  );
+}
 
 export function recordPath(directory: string): string {
   return join(directory, 'lab.json');
@@ -60,10 +83,17 @@ export function readRecord(directory: string): LabRecord | undefined {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new HoldfastError('the record of the lab cannot be read', { code: 'ERR_LAB_RECORD_INVALID', cause });
   }
+  const record = parseJson(text);
+  if (hasExactly(record, RECORD_FIELDS)) return record as LabRecord; // every field was looked at
+  throw new HoldfastError('the record of the lab cannot be read', { code: 'ERR_LAB_RECORD_INVALID' });
+}
+
+/** @returns `undefined` for what is no JSON */
+function parseJson(text: string): unknown {
   try {
-    return RecordSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new HoldfastError('the record of the lab cannot be read', { code: 'ERR_LAB_RECORD_INVALID', cause });
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

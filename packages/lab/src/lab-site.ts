@@ -4,6 +4,7 @@
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '@holdfast/core';
 import { becomesTrue } from './becomes-true.ts';
 import { requireProgram, runOrThrow } from './commands.ts';
@@ -12,7 +13,7 @@ import { launch } from './lab-host.ts';
 import { timeControlPath } from './lab-record.ts';
 import { type LabNames, timeSourceAddresses } from './network.ts';
 
-const RESPONDER = join(import.meta.dirname, 'sntp-main.ts');
+const RESPONDER = fileURLToPath(import.meta.resolve('./sntp-main.ts'));
 const RESPONDER_TIMEOUT_MS = 10_000;
 
 export async function runIp(plan: readonly (readonly string[])[], signal: AbortSignal): Promise<void> {
