@@ -4,6 +4,7 @@ import {
   CHECKS,
   complianceOperations,
   judgeClock,
+  listBaselineFiles,
   type LoadedBaseline,
   loadBaseline,
   MAX_TIME_SOURCES,
@@ -47,6 +48,7 @@ export function openBaselineChecks(
         baselineHash: loaded.ok ? loaded.hash : null,
         baselineProblem: loaded.ok ? null : `${loaded.code}: ${loaded.reason}`,
         policyOf: (check) => (baseline === null ? 'never' : remediationPolicyOf(baseline, check)),
+        watched: [baselinePath, ...listBaselineFiles(baseline)],
         isDisruptive: (operation) => operations.get(operation)?.disruptive ?? true,
       };
     },

@@ -10,12 +10,23 @@ import type { CheckResult } from '@holdfast/compliance';
 import { loggable } from './agent-log.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { AgentConfig } from './config.ts';
+import type { FileHints } from './file-hints.ts';
 import type { Healer } from './healer.ts';
 import type { HealthRegistry } from './health.ts';
 import type { Memory, OpenRemediation } from './memory.ts';
 import { type OrderDeps, reportOrders, runOrders } from './orders.ts';
+import { clockStepMs } from './clock-steps.ts';
 import { takeInOutbox } from './outbox-intake.ts';
-import type { AgentLog, Checks, CheckRun, GuardPort, RandomBytes, ServerPort, Sleep } from './ports.ts';
+import {
+  type AgentLog,
+  type Checks,
+  type CheckRun,
+  type GuardPort,
+  momentOf,
+  type RandomBytes,
+  type ServerPort,
+  type Sleep,
+} from './ports.ts';
 import type { Queue } from './queue.ts';
 import type { RemediationBook } from './remediation-book.ts';
 import { renewWhenDue } from './renewal.ts';
@@ -41,12 +52,14 @@ export interface CycleDeps {
   readonly book: RemediationBook;
   readonly healer: Healer;
   readonly clock: Clock;
+  readonly bootId: string;
   readonly sleep: Sleep;
   readonly random: RandomBytes;
   readonly log: AgentLog;
   readonly trust: Trust;
   readonly paths: HostPaths;
   readonly config: AgentConfig;
+  readonly hints: Pick<FileHints, 'follow'>;
   /** Called with a renewed certificate. */
   readonly useIdentity: (identity: Identity) => void;
 }
@@ -171,6 +184,7 @@ export class Cycle {
 
   async #judgeClock(): Promise<void> {
     const { checks, clock, health } = this.#deps;
+    this.#watchClock();
     const isFresh = this.#clockJudgedMs !== null && clock.monotonicMs() - this.#clockJudgedMs < CLOCK_JUDGEMENT_MS;
     if (isFresh && health.clockJudgement.status === 'sane') return;
     health.clockJudgement = await checks.judgeClock(this.#signal);
@@ -179,11 +193,24 @@ export class Cycle {
     health.set('clock-not-sane', 'critical', isWrong ? 'the clock is wrong: no disruptive work' : null);
   }
 
+  /** P-09: a step makes the judgement of the time sources stale, and is shown until the next cycle. */
+  #watchClock(): void {
+    const { memory, clock, bootId, health } = this.#deps;
+    const now = momentOf(clock, bootId);
+    const before = memory.moments('cycle', '').at(-1);
+    const stepMs = before === undefined ? 0 : clockStepMs(before, now);
+    if (stepMs !== 0) this.#clockJudgedMs = null;
+    health.set('clock-stepped', 'warning', stepMs === 0 ? null : `the wall clock was moved by ${stepMs} ms`);
+    memory.forgetMoments('cycle', '');
+    memory.note('cycle', '', now);
+  }
+
   async #detect(): Promise<Detected> {
-    const { checks, health, book } = this.#deps;
+    const { checks, health, book, hints } = this.#deps;
     const run = await checks.run(null, this.#signal);
     this.#signal.throwIfAborted();
     health.set('baseline', 'critical', run.baselineProblem);
+    hints.follow(run.watched);
     return { run, seen: run.results.map((result) => ({ result, remediation: book.observe(result) })) };
   }
 

@@ -35,10 +35,11 @@ class Log {
   };
 }
 
+const wallMs = (): number => Date.UTC(2026, 5, 1);
+
 function open(t: TestContext): { memory: Memory; witness: (log: Log, note: string) => Promise<void> } {
   const memory = openMemory(join(temporaryDirectory(t), 'memory.sqlite'));
   t.after(() => memory.close());
-  const wallMs = (): number => Date.UTC(2026, 5, 1);
   return {
     memory,
     witness: (log, note) =>
@@ -129,13 +130,15 @@ describe('the witness of the log', () => {
     const { memory } = open(t);
     const log = new Log(5);
     const trust = testTrust('');
+    const [pinned] = trust.keys;
+    assert.ok(pinned);
     const changes = [{ purposes: ['order' as const] }, { validTo: '2026-01-01T00:00:00.000Z' }];
     for (const change of changes) {
       const deps = {
-        trust: { ...trust, keys: trust.keys.map((key) => ({ ...key, ...change })) },
+        trust: { ...trust, keys: [{ ...pinned, ...change }] },
         memory,
         server: log.server,
-        wallMs: () => Date.UTC(2026, 5, 1),
+        wallMs,
       };
       await assert.rejects(witnessCheckpoint(log.note(5), deps, signal), (error) =>
         hasCode(error, 'ERR_SIGNATURE_INVALID'),

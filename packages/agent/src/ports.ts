@@ -102,6 +102,8 @@ export interface CheckRun {
   policyOf(check: string): RemediationPolicy;
   /** Unknown operations count as disruptive. */
   isDisruptive(operation: string): boolean;
+  /** Files whose change is worth a look at once. */
+  readonly watched: readonly string[];
 }
 
 export interface Checks {

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import { formatUuidV7 } from '@holdfast/core';
 import { temporaryDirectory } from '@holdfast/testing';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { OutboxItem } from './ports.ts';
 import { backoffMs, MAX_REFUSALS, openQueue, type Queue } from './queue.ts';
 

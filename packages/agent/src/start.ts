@@ -10,6 +10,7 @@ import { type Clock, HoldfastError, parseMaintenanceWindow } from '@holdfast/cor
 import { createAgentLog, loggable } from './agent-log.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { Cycle } from './cycle.ts';
+import { FileHints } from './file-hints.ts';
 import { Healer } from './healer.ts';
 import { HealthRegistry } from './health.ts';
 import { runLoop, Wake } from './loop.ts';
@@ -147,8 +148,9 @@ export async function startAgent(start: AgentStart, deps: AgentDeps, signal: Abo
     recheckMs: config.healthCheckTimeoutS * 1_000,
     window: parseMaintenanceWindow(config.maintenanceWindow),
   });
-  const cycle = new Cycle({ ...common, healer, queue, trust, paths, config, useIdentity }, until);
   const wake = new Wake();
+  const hints = stack.use(new FileHints(() => wake.call()));
+  const cycle = new Cycle({ ...common, hints, healer, queue, trust, paths, config, useIdentity }, until);
   const ended = runLoop(
     { cycle, guard, wake, sleep, random: () => fraction(random) },
     config.pollIntervalS * 1_000,

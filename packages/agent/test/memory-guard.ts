@@ -222,6 +222,7 @@ export class MemoryChecks implements Checks {
       baselineProblem: this.baselineProblem,
       policyOf: () => this.policy,
       isDisruptive: () => this.disruptive,
+      watched: [],
     };
   }
 
@@ -231,8 +232,8 @@ export class MemoryChecks implements Checks {
 
   #look(check: string): CheckResult {
     const findings = this.#guard.parts.filter((part) => part.check === check).map((part) => this.#finding(part));
-    const statuses = findings.map(({ status }) => status);
-    const status = (['unknown', 'fail'] as const).find((bad) => statuses.includes(bad)) ?? 'pass';
+    const statuses = new Set<string>(findings.map(({ status }) => status));
+    const status = (['unknown', 'fail'] as const).find((bad) => statuses.has(bad)) ?? 'pass';
     const nowMs = this.#clock.wallMs();
     const severity = status === 'pass' ? 'info' : 'high';
     return { check, status, severity, findings, startedMs: nowMs, endedMs: nowMs, observed: null };

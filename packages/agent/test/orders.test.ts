@@ -7,6 +7,9 @@ import { AgentFixture, hang, LOG_ORIGIN, logSigner } from './agent-fixture.ts';
 const orderOf = (orderId: string): string =>
   JSON.stringify({ payload: Buffer.from(JSON.stringify({ orderId })).toString('base64') });
 
+const noteOf = (fill: number): string =>
+  signCheckpoint({ origin: LOG_ORIGIN, size: 4, root: new Uint8Array(32).fill(fill) }, logSigner);
+
 describe('orders', () => {
   it('C-35: an order is handed to the guard as it came and its result told once', async (t) => {
     const fixture = new AgentFixture(t);
@@ -105,13 +108,11 @@ describe('orders', () => {
 
   it('P-34: a rewritten log is a critical condition', async (t) => {
     const fixture = new AgentFixture(t);
-    const note = (fill: number): string =>
-      signCheckpoint({ origin: LOG_ORIGIN, size: 4, root: new Uint8Array(32).fill(fill) }, logSigner);
-    fixture.server.checkpoint = note(1);
+    fixture.server.checkpoint = noteOf(1);
     await fixture.start();
     await fixture.pass(70);
     assert.equal(fixture.health.status, 'healthy');
-    fixture.server.checkpoint = note(2);
+    fixture.server.checkpoint = noteOf(2);
     await fixture.pass(140);
     assert.ok(fixture.conditions.includes('log-rewritten'));
     assert.equal(fixture.health.status, 'failing');

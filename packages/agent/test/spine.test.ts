@@ -211,8 +211,8 @@ describe('guard, agent and checks together', () => {
     await eventually(() => plane.accepted.length > length, 'the last cycle is delivered');
     const statements = spine.statements();
     for (const check of mendable) {
-      const ofDrift = statements.filter(({ predicate }) => predicate.check === check && predicate.outcome === 'fail');
-      const id = ofDrift[0]?.predicate.remediationId;
+      const ofDrift = statements.find(({ predicate }) => predicate.check === check && predicate.outcome === 'fail');
+      const id = ofDrift?.predicate.remediationId;
       assert.ok(id, `${check} has failing evidence`);
       const tied = statements
         .filter(({ predicate }) => predicate.remediationId === id)
