@@ -14,6 +14,6 @@ export {
   type LabKind,
   type LabStatus,
 } from './lab.ts';
-export { requireLinuxLab } from './linux-lab.ts';
+export { probeLinuxLab, requireLinuxLab } from './probe-lab.ts';
 export { isNothing, listRemains, type Remains } from './remains.ts';
 export { SIMULATED_STATE } from './simulated-lab.ts';

@@ -8,7 +8,6 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasCode, HoldfastError } from '@holdfast/core';
 import type { CommandResult, FileContent } from '@holdfast/host';
-import { requireProgram } from './commands.ts';
 import { DEMO, DEMO_INVENTORY, demoFiles, type HostFile } from './demo-content.ts';
 import { type DriftStep, planBreak, planMend } from './drift.ts';
 import { buildImage, readMachineAccounts } from './host-image.ts';
@@ -17,24 +16,13 @@ import { type LabRecord, readRecord, removeRecord, writeRecord, writeTimeOffsets
 import type { BreakableCheck, Drift, ExecOptions, Lab, LabHostStatus, LabInventory, LabStatus } from './lab.ts';
 import { gatewayAddress, hostAddress, labNames, planHost, planRouter, timeSourceAddresses } from './network.ts';
 import { prepareCheckout, readUnits, runIp, startTimeSources } from './lab-site.ts';
+import { requireLinuxLab } from './probe-lab.ts';
 import { killProcesses, removeRemains } from './remains.ts';
 
-const PROGRAMS = ['systemd-nspawn', 'ip', 'nft', 'mount', 'umount', 'nsenter'] as const;
 /** Boots at once: a boot is mostly CPU, and two at a time keep two cores busy. */
 const MAX_BOOTS = 4;
 /** What makes a host ready for whoever looks at it next. */
 const BOOT_UNITS = ['nftables.service', ...DEMO.services];
-
-/** @throws `ERR_LAB_NOT_POSSIBLE` when this machine cannot run lab hosts */
-export function requireLinuxLab(): void {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-    throw new HoldfastError('lab hosts need root on Linux', {
-      code: 'ERR_LAB_NOT_POSSIBLE',
-      fields: { missing: 'root' },
-    });
-  }
-  PROGRAMS.forEach(requireProgram);
-}
 
 export interface LinuxLabOptions {
   readonly directory: string;
