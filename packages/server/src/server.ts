@@ -38,6 +38,7 @@ import { addEvidenceRoutes } from './operator-routes/evidence-routes.ts';
 import { addHostRoutes } from './operator-routes/host-routes.ts';
 import { addOrderRoutes } from './operator-routes/order-routes.ts';
 import { addOverviewRoutes } from './operator-routes/overview-routes.ts';
+import { addUpkeepRoutes } from './operator-routes/upkeep-routes.ts';
 import {
   addSessionRoutes,
   addSignInRoute,
@@ -147,6 +148,7 @@ async function createOperatorApp(
   routes: RegisteredRoute[],
   logger: Logger,
   stack: AsyncDisposableStack,
+  verifyStored: (orgId: string) => Promise<IntegrityReport>,
 ): Promise<FastifyInstance> {
   const { tls, directory, host, port } = config.console;
   const app = createApp(logger, (handler) =>
@@ -170,6 +172,7 @@ async function createOperatorApp(
   addHostRoutes(operators, context);
   addEvidenceRoutes(operators, context);
   addOrderRoutes(operators, context);
+  addUpkeepRoutes(operators, context, verifyStored);
   anyone.add({
     method: 'GET',
     path: '/openapi.json',
@@ -254,7 +257,9 @@ export async function startServer(
   const routes: RegisteredRoute[] = [];
   const agentApp = await createAgentApp(context, config, routes, logger, stack);
   agentUrl = urlOf('https', config.agents.names[0] ?? config.agents.host, portOf(agentApp));
-  const operatorApp = await createOperatorApp(context, config, routes, logger, stack);
+  const operatorApp = await createOperatorApp(context, config, routes, logger, stack, (orgId) =>
+    verifyStoredEvidence(integrity, orgId),
+  );
   const consoleUrl = urlOf(
     config.console.tls === undefined ? 'http' : 'https',
     config.console.host,

@@ -15,8 +15,6 @@ const MAX_PARAM_CHARS = 300;
 export function createApp(logger: Logger, createServer: (handler: RequestListener) => Server): FastifyInstance {
   const app = fastify({
     serverFactory: createServer,
-    loggerInstance: logger,
-    disableRequestLogging: true,
     bodyLimit: DEFAULT_BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
@@ -25,9 +23,9 @@ export function createApp(logger: Logger, createServer: (handler: RequestListene
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
-  }) as unknown as FastifyInstance; // the same but for the logger's type parameter
+  });
   requireDeclaredAccess(app);
-  installErrorFunnel(app);
+  installErrorFunnel(app, logger);
   // The request id is ours: one of the caller's could be anything.
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   return app;

@@ -1,6 +1,7 @@
 /** The one place where an error becomes an answer: problem+json with a code and no particulars. */
 import { ERROR_CODES, type ErrorCode, HoldfastError, isHoldfastError } from '@holdfast/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_INPUT_INVALID: 400,
@@ -25,10 +26,11 @@ function codeOf(error: unknown): ErrorCode {
   return typeof status === 'number' && status >= 400 && status < 500 ? 'ERR_INPUT_INVALID' : 'ERR_SERVER_INTERNAL';
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+function sendProblem(logger: Logger, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const code = codeOf(error);
   const status = STATUS[code] ?? 500;
-  if (status >= 500) request.log.error({ err: error, requestId: request.id }, 'a request failed');
+  if (status === 503) logger.warn({ requestId: request.id, code }, 'the database is away');
+  else if (status >= 500) logger.error({ err: error, requestId: request.id }, 'a request failed');
   const retryAfterS = RETRY_AFTER_S[status];
   if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS);
   const paths = isHoldfastError(error) && code === 'ERR_INPUT_INVALID' ? error.fields['paths'] : undefined;
@@ -43,9 +45,9 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     });
 }
 
-export function installErrorFunnel(app: FastifyInstance): void {
-  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error));
+export function installErrorFunnel(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(logger, request, reply, error));
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(request, reply, new HoldfastError('no such route', { code: 'ERR_SERVER_NOT_FOUND' })),
+    sendProblem(logger, request, reply, new HoldfastError('no such route', { code: 'ERR_SERVER_NOT_FOUND' })),
   );
 }
