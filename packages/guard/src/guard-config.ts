@@ -58,14 +58,20 @@ export function parseTrust(text: string): Trust {
   return parseWith(TrustSchema, value, 'trust.json');
 }
 
-/** The group's number; our own where there is no such group, so that nobody else can connect. */
+/** The group's number; our own where there is no such group or we may not give to it, so that nobody else can connect. */
 function resolveGroup(group: string | number, groupFile: string): number {
-  if (typeof group === 'number') return group;
+  const own = process.getegid?.() ?? 0;
+  const gid = typeof group === 'number' ? group : findGroup(group, groupFile);
+  const mayGive = process.geteuid?.() === 0 || process.getgroups?.().includes(gid ?? own) === true;
+  return gid !== undefined && mayGive ? gid : own;
+}
+
+function findGroup(group: string, groupFile: string): number | undefined {
   for (const line of (readOptional(groupFile) ?? '').split('\n')) {
     const [name, , gid] = line.split(':');
     if (name === group && gid !== undefined && /^\d{1,10}$/.test(gid)) return Number(gid);
   }
-  return process.getegid?.() ?? 0;
+  return undefined;
 }
 
 /**

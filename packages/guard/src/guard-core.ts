@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { type AuditLog, type LogFiles, openAuditLog } from '@holdfast/audit';
 import { type ChangeEngine, type ChangeRecord, createChangeEngine, openSqliteJournal } from '@holdfast/change';
-import type { Clock, JsonObject } from '@holdfast/core';
+import { type Clock, hasCode, type JsonObject } from '@holdfast/core';
 import { loadSigner, sha256Hex } from '@holdfast/crypto';
 import { openEvidenceStore } from '@holdfast/evidence';
 import type { Host } from '@holdfast/host';
@@ -59,6 +59,8 @@ export interface GuardCore extends AsyncDisposable {
   readonly orders: OrderDesk;
   readonly database: GuardDatabase;
   readonly clock: Clock;
+  /** Tries again what failed for the disk's sake: evidence of ended changes, and a journal that has to be read again. */
+  mend(): Promise<void>;
 }
 
 /**
@@ -72,8 +74,11 @@ export async function openGuardCore(
 ): Promise<GuardCore> {
   const { paths, trust } = config;
   const { host, clock = systemClock, bootId = readBootId(), onEvent = () => undefined } = deps;
-  const onFault = (error: unknown): void =>
+  let isHalted = false;
+  const onFault = (error: unknown): void => {
+    if (hasCode(error, 'ERR_CHANGE_JOURNAL')) isHalted = true;
     onEvent({ severity: 'error', message: 'something could not be recorded', fields: {}, error });
+  };
 
   await using stack = new AsyncDisposableStack();
   prepareStateDirectory(paths.guardState);
@@ -137,7 +142,7 @@ export async function openGuardCore(
   );
   stack.use(denials);
   const nonces = new NonceMemory(database, clock, bootId);
-  const mutations = new MutationDesk({ audit, engine, baseline, denials, nonces, clock, randomBytes, signal });
+  const mutations = new MutationDesk({ audit, engine, baseline, denials, nonces, clock, randomBytes, signal, onFault });
   const orders = new OrderDesk({ store: new OrderStore(database), engine, mutations, denials, baseline, trust, clock });
   onSealed = (record) => orders.complete(record);
   await engine.recover(signal);
@@ -156,6 +161,11 @@ export async function openGuardCore(
     orders,
     database,
     clock,
+    mend: async () => {
+      if (isHalted) await engine.recover(signal);
+      else await engine.sealPending();
+      isHalted = false;
+    },
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }

@@ -6,7 +6,15 @@
 import type { ChangeReport, GuardRequest } from '@holdfast/api';
 import type { AuditLog } from '@holdfast/audit';
 import type { AnyOperation, ChangeEngine, ChangeRecord } from '@holdfast/change';
-import { type BundleId, type Clock, type ErrorCode, formatUuidV7, hasCode, type JsonObject } from '@holdfast/core';
+import {
+  type BundleId,
+  type Clock,
+  type ErrorCode,
+  formatUuidV7,
+  hasCode,
+  isHoldfastError,
+  type JsonObject,
+} from '@holdfast/core';
 import type { Known } from '@holdfast/evidence';
 import {
   bucketOf,
@@ -35,6 +43,8 @@ export interface MutationDeps {
   readonly clock: Clock;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly signal: AbortSignal;
+  /** Told of failures of the journal. MUST NOT throw. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** One thing to be done, allowed or not. */
@@ -48,7 +58,7 @@ export interface Mutation {
 /** Why a mutation does not run. */
 export interface Obstacle {
   readonly code: ErrorCode;
-  readonly outcome: 'deny' | 'needs-approval' | 'deferred';
+  readonly outcome: 'deny' | 'needs-approval' | 'deferred' | 'failed';
   readonly reason: string;
 }
 
@@ -81,14 +91,33 @@ export class MutationDesk {
       },
     };
     await this.#limit(policy, caller, mutation);
-    // G-06: one namespace for each kind of principal and purpose.
-    const admission = this.#deps.nonces.admit(`request/${formatCaller(caller)}`, request.nonce, request.issuedAtMs);
-    if (admission !== 'fresh')
-      await this.#refuse(mutation, { code: 'ERR_GUARD_REPLAYED', outcome: 'deny', reason: admission });
     const obstacle = this.obstacleOf(policy, decision, mutation);
-    if (obstacle?.outcome === 'deferred') return this.#defer(mutation, obstacle);
-    if (obstacle !== null) await this.#refuse(mutation, obstacle);
-    return toChangeReport(await this.run(mutation));
+    if (obstacle !== null && obstacle.outcome !== 'deferred') await this.#refuse(mutation, obstacle);
+    // G-06: one namespace for each kind of principal and purpose. Only what would run takes room in it.
+    const admission = this.#deps.nonces.admit(`request/${formatCaller(caller)}`, request.nonce, request.issuedAtMs);
+    if (admission !== 'fresh') {
+      await this.#refuse(mutation, { code: 'ERR_GUARD_REPLAYED', outcome: 'deny', reason: admission });
+    }
+    if (obstacle !== null) return this.#defer(mutation, obstacle);
+    try {
+      return toChangeReport(await this.run(mutation));
+    } catch (error) {
+      // Allowed, and yet no change that would leave evidence of its own (G-31).
+      if (!hasCode(error, 'ERR_GUARD_AUDIT_UNWRITABLE') && (await this.isUnknown(mutation.changeId))) {
+        const code = isHoldfastError(error) ? error.code : 'ERR_GUARD_INTERNAL';
+        await this.#recordRefusal(mutation, { code, outcome: 'failed', reason: 'the change did not begin' });
+      }
+      throw error;
+    }
+  }
+
+  /** Whether the journal knows nothing of the change. One that cannot be read may know it. */
+  async isUnknown(changeId: string): Promise<boolean> {
+    try {
+      return (await this.#deps.engine.get(changeId)) === undefined;
+    } catch {
+      return false;
+    }
   }
 
   /** A caller keeps or reverts a change that waits: whoever may do the operation may. */
@@ -159,7 +188,12 @@ export class MutationDesk {
     const { changeId, operation, params, circumstances } = mutation;
     await this.record('request.allowed', mutation, { changeId });
     const meta = encodeCircumstances(circumstances);
-    return this.#deps.engine.request({ changeId, operation, params, meta }, this.#deps.signal);
+    try {
+      return await this.#deps.engine.request({ changeId, operation, params, meta }, this.#deps.signal);
+    } catch (error) {
+      if (hasCode(error, 'ERR_CHANGE_JOURNAL')) this.#deps.onFault(error);
+      throw error;
+    }
   }
 
   /** @throws `ERR_GUARD_AUDIT_UNWRITABLE` */
@@ -247,7 +281,7 @@ export class MutationDesk {
 
   async #recordRefusal({ operation, params, circumstances }: Mutation, obstacle: Obstacle): Promise<BundleId | null> {
     const { effect, rule, reasons } = circumstances.decision;
-    const isDenied = effect === 'allow' && obstacle.outcome !== 'deferred';
+    const isDenied = effect === 'allow' && obstacle.outcome === 'deny';
     return this.#deps.denials.refuseMutation({
       kind: 'decision',
       outcome: obstacle.outcome,

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { GuardStatus } from '@holdfast/api';
 import { hasCode, type Json } from '@holdfast/core';
+import { TokenBuckets } from '@holdfast/policy';
 import { Guard } from './guard.ts';
 import { type GuardConfig, limitsOf } from './guard-config.ts';
 import { type GuardCore, type GuardStartDeps, openGuardCore } from './guard-core.ts';
@@ -10,8 +11,10 @@ import { GUARD_ACTOR } from './sealing/evidence-sealer.ts';
 import { serveSocket } from './socket/socket-server.ts';
 import { UserNames } from './socket/user-names.ts';
 
-/** How often changes whose evidence could not be made are offered again, as after a full disk. */
-const RESEAL_INTERVAL_MS = 15_000;
+/** Lines in the daemon's log about one user's malformed requests. */
+const TROUBLE_BUCKET = { burst: 20, perMinute: 20 };
+/** How often what a full or failing disk left undone is tried again. */
+const MEND_INTERVAL_MS = 15_000;
 
 /**
  * Starts the guard. When it resolves the socket answers and no change of an earlier run is half done.
@@ -26,8 +29,9 @@ export async function startGuard(
 ): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const core = stack.use(await openGuardCore(config, deps, signal));
-  const { audit, engine, policy, clock } = core;
+  const { audit, policy, clock } = core;
   const { onEvent = () => undefined } = deps;
+  const troubles = new TokenBuckets();
   const startedAt = new Date(clock.wallMs()).toISOString();
 
   const guard = new Guard({
@@ -52,25 +56,28 @@ export async function startGuard(
       if (!hasCode(error, 'ERR_AUDIT_UNWRITABLE')) throw error; // a full disk does not keep the guard from stopping
     }
   });
-  const reseal = setInterval(() => {
-    engine.sealPending().catch((error: unknown) => {
-      onEvent({ severity: 'warning', message: 'ended changes wait for their evidence', fields: {}, error });
+  const mending = setInterval(() => {
+    core.mend().catch((error: unknown) => {
+      onEvent({ severity: 'warning', message: 'what failed before still fails', fields: {}, error });
     });
-  }, RESEAL_INTERVAL_MS);
-  reseal.unref();
-  stack.defer(() => clearInterval(reseal));
+  }, MEND_INTERVAL_MS);
+  mending.unref();
+  stack.defer(() => clearInterval(mending));
   stack.use(
     await serveSocket(
       {
         answer: async (request, peer, correlationId) => guard.answer(request, peer, correlationId),
         newCorrelationId: () => randomBytes(12).toString('base64url'),
-        onTrouble: ({ peer, correlationId, code, error }) =>
+        onTrouble: ({ peer, correlationId, code, error }) => {
+          // A hostile client does not fill the daemon's own log either.
+          if (!troubles.take(String(peer.uid), TROUBLE_BUCKET, clock.monotonicMs())) return;
           onEvent({
             severity: code === 'ERR_GUARD_INTERNAL' ? 'error' : 'warning',
             message: 'a request was not answered',
             fields: { uid: peer.uid, pid: peer.pid, correlationId, code },
             error,
-          }),
+          });
+        },
         userNames: new UserNames(),
       },
       { path: config.paths.socket, gid: config.socketGid, limits: limitsOf(config) },

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type HostPaths, hostPaths, ORDER_PAYLOAD_TYPE, type Order, type Trust } from '@holdfast/api';
 import { type AnyOperation, eraseTypes, type Operation } from '@holdfast/change';
+import { type LogFile, type LogFiles, systemLogFiles } from '@holdfast/audit';
 import { canonicalJson, type JsonObject } from '@holdfast/core';
 import {
   encodeEnvelope,
@@ -39,17 +40,18 @@ interface FileOptions {
 
 const Captured = z.strictObject({ path: z.string(), before: z.string().nullable() });
 
+const read = async (path: string, host: Host, signal: AbortSignal): Promise<string | null> => {
+  const state = await host.files.stat(path, signal);
+  return state.kind === 'missing' ? null : Buffer.from(await host.files.read(path, 100_000, signal)).toString();
+};
+const write = async (path: string, text: string | null, host: Host, signal: AbortSignal): Promise<void> => {
+  if (text === null) await host.files.remove(path, signal);
+  else await host.files.write(path, { bytes: Buffer.from(text), mode: '0644', uid: 0, gid: 0 }, signal);
+};
+
 /** Puts one file of the simulated host right. */
 function fileOperation(options: FileOptions): AnyOperation {
   const Params = z.strictObject({ path: z.string().startsWith('/').default('/etc/motd') });
-  const read = async (path: string, host: Host, signal: AbortSignal): Promise<string | null> => {
-    const state = await host.files.stat(path, signal);
-    return state.kind === 'missing' ? null : Buffer.from(await host.files.read(path, 100_000, signal)).toString();
-  };
-  const write = async (path: string, text: string | null, host: Host, signal: AbortSignal): Promise<void> => {
-    if (text === null) await host.files.remove(path, signal);
-    else await host.files.write(path, { bytes: Buffer.from(text), mode: '0644', uid: 0, gid: 0 }, signal);
-  };
   const operation: Operation<z.infer<typeof Params>, z.infer<typeof Captured>> = {
     name: options.name,
     params: Params,
@@ -182,7 +184,7 @@ export async function openSite(root: string, policy: string | null): Promise<Tes
 
 export interface RunningGuard {
   readonly client: GuardClient;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a guard and a client of it; both end with the test. */
@@ -290,6 +292,38 @@ export async function listEvidence(
   const { bundles, findings } = await openEvidenceStore(site.paths.evidence).list();
   if (findings.length > 0) throw new Error(`damaged evidence: ${JSON.stringify(findings)}`);
   return bundles
-    .map((bundle) => ({ ...bundle, statement: verifyBundle(readFileSync(bundle.path), [site.hostKey]).statement }))
+    .map((bundle) => {
+      const { statement } = verifyBundle(readFileSync(bundle.path), [site.hostKey]);
+      return Object.assign(bundle, { statement });
+    })
     .toSorted((a, b) => a.bundleId.localeCompare(b.bundleId));
+}
+
+/** The real file system, on a disk that can be full. */
+export function failingLogFiles(disk: { isFull: boolean }): LogFiles {
+  return {
+    ...systemLogFiles,
+    open: async (path, mode) => {
+      const file = await systemLogFiles.open(path, mode);
+      return new Proxy(file, {
+        get(target, name): unknown {
+          const value: unknown = Reflect.get(target, name);
+          if (typeof value !== 'function') return value;
+          if (disk.isFull && /write|sync|truncate/i.test(String(name))) {
+            return async () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+          }
+          return (value as (...args: unknown[]) => unknown).bind(target);
+        },
+      }) satisfies LogFile;
+    },
+  };
+}
+
+/** Polls for what comes about by itself. */
+export async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('did not come about in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }

@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type LogFile, type LogFiles, systemLogFiles, verifyAuditLog } from '@holdfast/audit';
+import { verifyAuditLog } from '@holdfast/audit';
 import { needs } from '@holdfast/testing';
 import { recoverGuard, systemClock } from '../src/index.ts';
 import {
+  eventually,
+  failingLogFiles,
   listEvidence,
   makeOrder,
   makeSite,
@@ -80,7 +82,7 @@ describe('a mutation', needs('linux'), () => {
     const watched = {
       ...operation,
       capture: async (...args: Parameters<typeof operation.capture>) => {
-        seen = (await client.auditTail(10)).map(({ action, subject }) => `${String(action)} ${String(subject)}`);
+        seen = (await client.auditTail(10)).map(({ action, subject }) => JSON.stringify([action, subject]));
         return operation.capture(...args);
       },
     };
@@ -90,7 +92,7 @@ describe('a mutation', needs('linux'), () => {
     });
     const { client } = await start(t, site, { deps: { loadBaseline } });
     await client.request(MOTD);
-    assert.equal(seen.at(-1), 'request.allowed files.restore');
+    assert.equal(seen.at(-1), '["request.allowed","files.restore"]');
   });
 
   it('G-05: a nonce counts once, also after a restart', async (t) => {
@@ -272,7 +274,7 @@ describe('a mutation', needs('linux'), () => {
   it('P-22: a log that cannot be written denies mutations and answers reads; afterwards the gap is in it', async (t) => {
     const site = await makeSite(t);
     const disk = { isFull: false };
-    const { client, stop } = await start(t, site, { deps: { logFiles: failing(disk) } });
+    const { client, stop } = await start(t, site, { deps: { logFiles: failingLogFiles(disk) } });
     await client.request(MOTD);
     const before = (await client.status()).audit.seq;
     disk.isFull = true;
@@ -387,32 +389,4 @@ describe('a mutation', needs('linux'), () => {
 /** A weekday that is neither today nor next to it, in UTC. */
 function otherDay(): string {
   return ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][(new Date().getUTCDay() + 3) % 7]!;
-}
-
-/** The real file system, on a disk that can be full. */
-function failing(disk: { isFull: boolean }): LogFiles {
-  return {
-    ...systemLogFiles,
-    open: async (path, mode) => {
-      const file = await systemLogFiles.open(path, mode);
-      return new Proxy(file, {
-        get(target, name): unknown {
-          const value: unknown = Reflect.get(target, name);
-          if (typeof value !== 'function') return value;
-          if (disk.isFull && /write|sync|truncate/i.test(String(name))) {
-            return async () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));
-          }
-          return (value as (...args: unknown[]) => unknown).bind(target);
-        },
-      }) satisfies LogFile;
-    },
-  };
-}
-
-async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('did not come about in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

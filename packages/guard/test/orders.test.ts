@@ -62,7 +62,7 @@ describe('an order', needs('linux'), () => {
     },
     {
       name: 'an unknown field',
-      envelope: (site) => signOrder({ ...makeOrder(site), sudo: true } as JsonObject),
+      envelope: (site) => signOrder({ ...makeOrder(site), sudo: true }),
       outcome: 'rejected',
       code: 'ERR_ORDER_FIELDS',
       isKnown: false,

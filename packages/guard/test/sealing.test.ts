@@ -7,7 +7,7 @@ import type { CheckReport } from '@holdfast/api';
 import { formatUuidV7 } from '@holdfast/core';
 import { randomBytes } from 'node:crypto';
 import { needs } from '@holdfast/testing';
-import { listEvidence, makeSite, start } from './harness.ts';
+import { eventually, failingLogFiles, listEvidence, makeSite, start } from './harness.ts';
 
 function makeReport(changes: Partial<CheckReport> = {}): CheckReport {
   return {
@@ -95,6 +95,32 @@ describe('sealing', needs('linux'), () => {
   it('P-26: a report that ends before it starts is refused', async (t) => {
     const { client } = await start(t, await makeSite(t));
     await assert.rejects(client.seal(makeReport({ ended: '2026-01-02T03:04:05.677Z' })), { code: 'ERR_INPUT_INVALID' });
+  });
+
+  it('P-05, P-22: what is signed and not yet in the log is not out, and is brought to its end later', async (t) => {
+    const site = await makeSite(t);
+    const disk = { isFull: false };
+    const first = await start(t, site, { deps: { logFiles: failingLogFiles(disk) } });
+    const [one, two] = [makeReport(), makeReport()];
+    disk.isFull = true;
+    await assert.rejects(first.client.seal(one), { code: 'ERR_GUARD_AUDIT_UNWRITABLE' });
+    await assert.rejects(first.client.seal(two), { code: 'ERR_GUARD_AUDIT_UNWRITABLE' });
+    assert.deepEqual((await first.client.outbox(0, 10)).items, []);
+    disk.isFull = false;
+    await eventually(async () => (await first.client.seal(one).catch(() => null)) !== null);
+    assert.equal((await first.client.outbox(0, 10)).items.length, 1);
+    await first.stop();
+    const { client, stop } = await start(t, site);
+    assert.equal((await client.outbox(0, 10)).items.length, 2);
+    const sealed = await client.seal(two);
+    await assert.rejects(client.seal({ ...two, outcome: 'fail' }), { code: 'ERR_BUNDLE_CONFLICT' });
+    await stop();
+    const evidence = await listEvidence(site);
+    assert.deepEqual(
+      evidence.map(({ bundleId }) => bundleId as string).toSorted(),
+      [one.bundleId, two.bundleId].toSorted(),
+    );
+    assert.equal(evidence.find(({ bundleId }) => bundleId === two.bundleId)?.digest, sealed.digest);
   });
 
   it('the outbox lists what was sealed after a sequence number, oldest first, page by page', async (t) => {

@@ -142,7 +142,7 @@ describe('an unprivileged caller', needs('root', 'linux'), () => {
     assert.deepEqual(codes(replayed), ['ERR_GUARD_REPLAYED']);
     await stop();
     const principals = new Set((await listEvidence(site)).map(({ statement }) => statement.predicate.principal));
-    assert.deepEqual([...principals].toSorted(), ['control-plane', `local:uid-${AGENT_UID}`]);
+    assert.deepEqual([...principals].map(String).toSorted(), ['control-plane', `local:uid-${AGENT_UID}`]);
   });
 
   it('G-01: one user’s flood of connections and denials leaves another user’s requests answered', async (t) => {

@@ -173,7 +173,7 @@ export class OrderDesk {
   /** The engine did not take the change, or its journal failed: what is there says which. */
   async #failed(order: Order, mutation: Mutation, error: unknown): Promise<OrderReport> {
     if (hasCode(error, 'ERR_CHANGE_JOURNAL') || hasCode(error, 'ERR_CHANGE_CLOSED')) throw error; // a restart decides
-    if ((await this.#deps.engine.get(mutation.changeId)) !== undefined) throw error;
+    if (!(await this.#deps.mutations.isUnknown(mutation.changeId))) throw error;
     const code = isHoldfastError(error) ? error.code : 'ERR_GUARD_INTERNAL';
     const bundleId = await this.#refuse(mutation.circumstances, order, 'failed', code);
     const report: OrderReport = { orderId: order.orderId, outcome: 'failed', code, change: null, bundleId };
