@@ -51,6 +51,18 @@ describe('checks', () => {
     );
   });
 
+  it('C-13: ports in an ignored range are not looked at, those beside it are', async () => {
+    const parts = goodParts();
+    parts.sockets = [100, 101, 200, 201].map((port) => ({ protocol: 'udp', address: '::', port }));
+    const context = { host: inMemoryHost(parts), nowMs: NOW_MS, randomBytes: (size: number) => new Uint8Array(size) };
+    const ignore = [{ protocol: 'udp' as const, from: 101, to: 200 }];
+    const findings = await ports.run({ listening: [], ignore }, context, neverAborted);
+    assert.deepEqual(
+      findings.map(({ subject }) => subject),
+      ['udp [::]:100', 'udp [::]:201'],
+    );
+  });
+
   it('C-18: locking whatever accounts offers to lock leaves nothing to lock, and never an allowed account', () => {
     const listOf = fc.uniqueArray(someAccount, { selector: ({ name }) => name, minLength: 1 });
     fc.assert(

@@ -32,6 +32,11 @@ describe('judgeClock', () => {
       assert.equal(verdict.offsetMs, offsetMs);
     });
   }
+  it('P-10: an answer that came before it was asked for is none', () => {
+    const [first, ...others] = samples(0, 0, 0);
+    assert.ok(first);
+    assert.equal(judgeClock([{ ...first, roundTripMs: -1 }, ...others]).status, 'unknown');
+  });
   it('P-10: one source that answers three times is one answer', () => {
     const one = { source: 'a', offsetMs: 0, roundTripMs: 1 };
     assert.equal(judgeClock([one, one, one]).status, 'unknown');

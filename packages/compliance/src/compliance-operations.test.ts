@@ -257,6 +257,36 @@ describe('compliance operations', () => {
     assert.deepEqual(parts.changes, []);
   });
 
+  it('C-23: files.restore restores the group as well', async () => {
+    const { parts, host, operations } = await drifted((parts) =>
+      parts.files.set('/etc/motd', { ...file('hello\nworld\n'), gid: 33 }),
+    );
+    const operation = operationNamed(operations, 'files.restore');
+    await operation.apply({ path: '/etc/motd' }, host, neverAborted);
+    assert.equal(parts.files.get('/etc/motd')?.gid, 0);
+  });
+
+  it('C-23: accounts.lock never takes root, and nobody the baseline has nothing against', async () => {
+    const parts = goodParts();
+    parts.accounts.push(account('admin', 0));
+    const host = inMemoryHost(parts);
+    const yaml = await captureAll(host);
+    const open = baselineFrom(
+      yaml.replace(
+        /uid0:\n(\s+- )admin\n\s+- root\n(\s+)accounts:\n\s+- alice\n/,
+        'uid0:\n$1admin\n$2accounts: null\n',
+      ),
+    );
+    assert.deepEqual(open.sections.get('accounts')?.expectation['uid0'], ['admin']);
+    assert.equal(open.sections.get('accounts')?.expectation['accounts'], null);
+    const operation = operationNamed(complianceOperations(open), 'accounts.lock');
+    const refused = (user: string, code: ErrorCode) =>
+      assert.rejects(operation.apply({ user }, host, neverAborted), (error) => hasCode(error, code));
+    await refused('root', 'ERR_ACCOUNT_PROTECTED');
+    await refused('alice', 'ERR_NOT_IN_BASELINE');
+    assert.deepEqual(parts.changes, []);
+  });
+
   it('C-22: a ruleset that does not come out as it was put in does not verify', async () => {
     const { parts, host, operations } = await drifted((parts) => (parts.ruleset = ''));
     const operation = operationNamed(operations, 'firewall.restore');
