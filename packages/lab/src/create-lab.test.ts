@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { hasCode } from '@holdfast/core';
@@ -49,6 +49,18 @@ describe('a lab before it is up', () => {
       );
     });
   }
+
+  it('knows its directory by the path without links, as the kernel does', (t) => {
+    const base = temporaryDirectory(t);
+    symlinkSync(base, join(base, 'link'));
+    assert.equal(createLab({ ...good, directory: join(base, 'link/new/lab') }).directory, join(base, 'new/lab'));
+    mkdirSync(join(base, 'with space'));
+    symlinkSync(join(base, 'with space'), join(base, 'hidden'));
+    assert.throws(
+      () => createLab({ ...good, directory: join(base, 'hidden/lab') }),
+      (error) => hasCode(error, 'ERR_LAB_INPUT'),
+    );
+  });
 
   it('takes the longest id and the most hosts', () => {
     assert.equal(createLab({ ...good, id: 'abcdefgh', hosts: 64 }).hosts.length, 64);

@@ -2,8 +2,8 @@
  * The two ways to a `Lab`: a new one from options, or the one that a directory holds.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import { type LabRecord, readRecord } from './lab-record.ts';
 import type { Lab, LabKind } from './lab.ts';
@@ -33,6 +33,12 @@ export interface LabOptions {
 
 function inputError(problem: string): HoldfastError {
   return new HoldfastError(`the lab cannot be made: ${problem}`, { code: 'ERR_LAB_INPUT', fields: { problem } });
+}
+
+/** The path without symlinks, as the kernel lists mounts under it; what does not exist yet stays as it is. */
+function withoutLinks(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  return join(withoutLinks(dirname(path)), basename(path));
 }
 
 function readRoutes(): string {
@@ -79,6 +85,8 @@ export function openLab(directory: string): Lab {
   return open(directory, record);
 }
 
-function open(directory: string, record: LabRecord): Lab {
+function open(path: string, record: LabRecord): Lab {
+  const directory = withoutLinks(path);
+  if (!DIRECTORY_PATTERN.test(directory)) throw inputError('directory');
   return record.kind === 'linux' ? new LinuxLab({ directory, record }) : new SimulatedLab({ directory, record });
 }

@@ -19,7 +19,9 @@ const REPOSITORY = join(import.meta.dirname, '..', '..', '..');
 const CREATOR = join(import.meta.dirname, 'creator.ts');
 
 function newLab(t: TestContext, options: Partial<LabOptions> = {}): Lab {
-  const directory = join(temporaryDirectory(t), 'lab');
+  const base = temporaryDirectory(t);
+  symlinkSync(base, join(base, 'link')); // nobody says that a path has no links in it
+  const directory = join(base, 'link/lab');
   const lab = createLab({
     id: randomBytes(4).toString('hex'),
     directory,
