@@ -251,10 +251,24 @@ export class Cycle {
     await reportOrders(deps, this.#signal);
   }
 
+  /** A certificate that cannot be renewed yet is still good for half of its life: uploads go on. */
+  async #renew(): Promise<void> {
+    const { server, health, paths, trust, clock, log } = this.#deps;
+    try {
+      const renewed = await renewWhenDue(paths, server, trust.hostName, clock.wallMs(), this.#signal);
+      if (renewed !== null) this.#deps.useIdentity(renewed);
+      health.clear('certificate');
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const fields = loggable(error);
+      health.raise('certificate', 'warning', `the certificate could not be renewed: ${fields['code']}`);
+      log.warn(fields, 'the certificate could not be renewed');
+    }
+  }
+
   async #upload(): Promise<void> {
-    const { server, queue, health, paths, trust, clock, config } = this.#deps;
-    const renewed = await renewWhenDue(paths, server, trust.hostName, clock.wallMs(), this.#signal);
-    if (renewed !== null) this.#deps.useIdentity(renewed);
+    const { server, queue, health, paths, config } = this.#deps;
+    await this.#renew();
     await drainQueue({ queue, server, health, evidenceDirectory: paths.evidence }, this.#signal);
     queue.prune(config.uploadedRetentionDays);
     reportQueue(queue, health);

@@ -415,6 +415,23 @@ describe('the agent', () => {
     assert.ok(performance.now() - began < 5_000);
   });
 
+  it('T-08: a certificate that is due and cannot be renewed is shown, and uploads go on', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.guard.add('services', 'nginx');
+    fixture.time.wallMs += 200 * 86_400_000; // past the half of its year
+    await fixture.start();
+    await fixture.pass(70);
+    await eventually(() => fixture.server.uploaded.length > 0, 'something is uploaded');
+    await fixture.pass(70);
+    assert.ok(fixture.conditions.includes('certificate'));
+    fixture.server.renew = async (csrPem?: string) => {
+      const notAfterMs = fixture.time.wallMs + 365 * 86_400_000;
+      return fixture.ca.issueFor(String(csrPem), { notBeforeMs: fixture.time.wallMs, notAfterMs });
+    };
+    await fixture.pass(140);
+    await eventually(() => !fixture.conditions.includes('certificate'), 'it is renewed');
+  });
+
   it('C-27: being woken begins a cycle at once', async (t) => {
     const fixture = new AgentFixture(t);
     const part = fixture.guard.add('services', 'nginx');

@@ -66,6 +66,8 @@ interface Spine {
   readonly hostKey: Signer;
   readonly agent: RunningAgent;
   readonly plane: ControlPlane;
+  /** Ends the guard and starts another on the same state. */
+  restartGuard(): Promise<void>;
   statements(): Statement[];
 }
 
@@ -120,13 +122,10 @@ async function start(t: TestContext, directory: string): Promise<Spine> {
       observedFiles: listBaselineFiles(baseline),
     };
   };
-  stack.use(
-    await startGuard(
-      { paths, trust, version: '0.1.0', socketGid: gid },
-      { host, loadBaseline: loadGuardBaseline },
-      signal,
-    ),
-  );
+  const openGuard = (): Promise<AsyncDisposable> =>
+    startGuard({ paths, trust, version: '0.1.0', socketGid: gid }, { host, loadBaseline: loadGuardBaseline }, signal);
+  let running = await openGuard();
+  stack.defer(() => running[Symbol.asyncDispose]());
   const guard = stack.use(connectGuard(paths.socket, signal));
   // The agent's eyes: what needs root comes from the guard, as on a real host.
   const checks = openBaselineChecks(
@@ -153,6 +152,10 @@ async function start(t: TestContext, directory: string): Promise<Spine> {
     hostKey,
     agent,
     plane,
+    restartGuard: async () => {
+      await running[Symbol.asyncDispose]();
+      running = await openGuard();
+    },
     statements: () =>
       [...plane.bundles.values()].map(
         (envelope) => verifyBundle(Buffer.from(envelope, 'base64'), [hostKey.publicKey]).statement,
@@ -225,5 +228,35 @@ describe('guard, agent and checks together', () => {
       'all of it says simulated',
     );
     assert.equal(new Set(plane.accepted).size, plane.accepted.length);
+  });
+
+  it('C-33, P-15: guard restarts and a server that is away in the middle of drift lose nothing and double nothing', async (t) => {
+    const directory = temporaryDirectory(t);
+    mkdirSync(join(directory, 'host'));
+    const spine = await start(t, directory);
+    const { plane, agent } = spine;
+    await eventually(() => plane.accepted.length >= 8, 'the first cycle is delivered');
+    const fixed = (): number => statesOf(plane, 'services').filter((state) => state === 'fixed').length;
+    for (let round = 1; round <= 4; round++) {
+      const isAway = round % 2 === 0;
+      plane.intercept = () => (isAway ? 'reset' : undefined);
+      breakSimulatedHost(join(directory, 'host'), 'services', round);
+      agent.wake();
+      await spine.restartGuard();
+      plane.intercept = () => undefined;
+      agent.wake();
+      await eventually(() => fixed() >= round, `drift ${round} is fixed: ${statesOf(plane, 'services').join(' ')}`);
+    }
+    using reader = connectGuard(spine.paths.socket, AbortSignal.timeout(10_000));
+    const { items } = await reader.outbox(0, 1_000);
+    agent.wake();
+    await eventually(
+      () => items.every(({ bundleId }) => plane.bundles.has(bundleId)),
+      'everything sealed is delivered',
+    );
+    assert.equal(new Set(plane.accepted).size, plane.accepted.length, 'each once');
+    const known = items.map(({ bundleId }) => bundleId);
+    assert.deepEqual(plane.accepted.slice(0, known.length), known, 'in the order of sealing');
+    assert.ok(spine.statements().length >= known.length, 'and every one verifies');
   });
 });
