@@ -26,6 +26,15 @@ function readOrExplain(path: string): string {
   }
 }
 
+/** Address of the console and its API. @throws `ERR_CLI_NOT_SET_UP` */
+export function readEndpoint(
+  stateDirectory: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const given = environment['HOLDFAST_SERVER'];
+  return given ?? EndpointSchema.parse(JSON.parse(readOrExplain(endpointPath(stateDirectory)))).consoleUrl;
+}
+
 /** @param stateDirectory of a server on this machine; the environment goes before it */
 export function openOperatorClient(
   stateDirectory: string,
@@ -33,9 +42,7 @@ export function openOperatorClient(
   signal: AbortSignal,
 ): OperatorClient {
   const tokenFile = environment['HOLDFAST_TOKEN_FILE'] ?? operatorTokenPath(stateDirectory);
-  const base =
-    environment['HOLDFAST_SERVER'] ??
-    EndpointSchema.parse(JSON.parse(readOrExplain(endpointPath(stateDirectory)))).consoleUrl;
+  const base = readEndpoint(stateDirectory, environment);
   const token = readOrExplain(tokenFile).trim();
   const call = async <T>(method: string, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> => {
     let response: Response;

@@ -47,7 +47,7 @@ export function printError(error: unknown, asJson: boolean): void {
     const details = Object.entries(fields).map(([name, value]) => `\n  ${name}: ${String(value)}`);
     const lines = [`holdfast: ${message} [${code}]`, ...details.map((line) => line.slice(1))];
     process.stderr.write(
-      `${lines.join('\n')}\n  ${ERROR_CODES[code].title}: ${ADVICE_OF_REMEDY[remedy]}; see docs/errors.md\n`,
+      `${lines.join('\n')}\n  ${ERROR_CODES[code].title.replace(/\.$/, '')}: ${ADVICE_OF_REMEDY[remedy]}; see docs/errors.md\n`,
     );
   }
   process.exitCode = EXIT_CODE_OF_REMEDY[remedy];

@@ -1,13 +1,17 @@
 /** The whole command line: names, options and help. The commands themselves are loaded only when they run. */
 import { Command } from '@commander-js/extra-typings';
 import { run } from './run.ts';
+import { defaultStateDirectory } from './server-state.ts';
 
 const VERSION = '0.1.0';
-const STATE = '.holdfast';
 
 const JSON_FLAG = ['--json', 'print JSON instead of text'] as const;
 const ROOT = ['--root <directory>', 'root of the host: /, or the directory of a simulated one', '/'] as const;
-const STATE_FLAG = ['--state <directory>', 'state directory of the control plane on this machine', STATE] as const;
+const STATE_FLAG = [
+  '--state <directory>',
+  'state directory of the control plane on this machine',
+  defaultStateDirectory(process.cwd()),
+] as const;
 const number = (text: string): number => Number.parseInt(text, 10);
 
 function examples(...lines: readonly string[]): string {
@@ -18,6 +22,7 @@ export function createProgram(signal: AbortSignal): Command {
   const program = new Command('holdfast')
     .description('Keeps Linux hosts in a known-good state, fails closed, and proves it.')
     .version(VERSION)
+    .enablePositionalOptions()
     .showHelpAfterError('Run it with --help to see what it takes.')
     .addHelpText(
       'after',
@@ -321,7 +326,10 @@ function addBaseline(program: Command, signal: AbortSignal): void {
 
 function addLab(program: Command, signal: AbortSignal): void {
   const checks = 'firewall, services, logging, files, ports, accounts, time_sync, certificates';
-  const lab = program.command('lab').description('Real multi-host test beds on one machine, made of Linux namespaces');
+  const lab = program
+    .command('lab')
+    .enablePositionalOptions()
+    .description('Real multi-host test beds on one machine, made of Linux namespaces');
   lab
     .command('up')
     .description('Build lab hosts; with a control plane running here they are enrolled as well')

@@ -3,7 +3,14 @@
  * request (G-01). A request gets exactly one response with its id; responses may come in another
  * order than the requests. Unknown keys are refused.
  */
-import { ActionSchema, BundleIdSchema, FindingSchema, InstantSchema, OUTCOMES, SEVERITIES } from '@holdfast/evidence/statement';
+import {
+  ActionSchema,
+  BundleIdSchema,
+  FindingSchema,
+  InstantSchema,
+  OUTCOMES,
+  SEVERITIES,
+} from '@holdfast/evidence/statement';
 import { z } from 'zod';
 
 /** G-01. */

@@ -185,6 +185,17 @@ export const SummarySchema = z.strictObject({
   asOf: InstantSchema,
 });
 
+/** POST /login-codes → a code that signs the owner in once, within ten minutes */
+export const LoginCodeSchema = z.strictObject({ code: z.string(), expiresAt: InstantSchema });
+
+/** POST /integrity → everything stored is verified anew, from the bytes up (P-35) */
+export const IntegrityReportSchema = z.strictObject({
+  checked: z.int(),
+  problems: z.array(
+    z.strictObject({ table: z.string(), row: z.string(), bundleId: z.string().nullable(), problem: z.string() }),
+  ),
+});
+
 /** POST /enrollment-tokens → shown once */
 export const EnrollmentTokenRequestSchema = z.strictObject({
   siteId: z.string().optional(),

@@ -22,7 +22,12 @@ import { draftOfChange } from './sealing/predicates.ts';
 import { type GuardDatabase, openGuardDatabase } from './state/guard-database.ts';
 import { NonceMemory } from './state/nonce-memory.ts';
 import { OrderStore } from './state/order-store.ts';
-import { loadKeyEncryptionKey, lockStateDirectory, prepareStateDirectory } from './state/state-directory.ts';
+import {
+  loadKeyEncryptionKey,
+  lockStateDirectory,
+  prepareEvidenceDirectory,
+  prepareStateDirectory,
+} from './state/state-directory.ts';
 import { readBootId, systemClock } from './system-clock.ts';
 
 export interface GuardStartDeps {
@@ -98,6 +103,7 @@ export async function openGuardCore(
   const opened = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), bootId, hasHistory };
   const database = stack.use(openGuardDatabase(paths.guardState, opened));
   const index = stack.use(new EvidenceIndex(paths.guardState));
+  prepareEvidenceDirectory(paths.evidence, config.socketGid);
   const store = openEvidenceStore(paths.evidence, { gid: config.socketGid });
   const { simulated } = host.platform;
   const sealer = new EvidenceSealer({ audit, store, index, signer, trust, simulated });

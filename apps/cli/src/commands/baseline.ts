@@ -1,5 +1,6 @@
 /** `holdfast baseline …`: capture what is good, sign it, install it, compare it. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { hostPaths } from '@holdfast/api';
 import { loadTrust } from '@holdfast/agent';
 import {
@@ -43,6 +44,7 @@ export async function capture(options: CaptureOptions, signal: AbortSignal): Pro
       firewall: true,
       ports: true,
       accounts: true,
+      saveBlob: (sha256, bytes) => saveBlob(hostPaths(options.root).guardState, sha256, bytes),
       loggingUnits: options.loggingUnit ?? DEFAULT_LOGGING_UNITS,
       ...(unit === undefined ? {} : { units: unit }),
       ...(file === undefined ? {} : { files: file }),
@@ -57,6 +59,13 @@ export async function capture(options: CaptureOptions, signal: AbortSignal): Pro
     data: { written: options.out },
     text: `${options.out}: read it, then sign it with \`holdfast baseline sign\``,
   };
+}
+
+/** Files that do not belong into a document that is passed around stay on the host, found again by their digest. */
+async function saveBlob(guardState: string, sha256: string, bytes: Uint8Array): Promise<void> {
+  const directory = join(guardState, 'blobs');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, sha256), bytes, { mode: 0o600, flush: true });
 }
 
 export async function sign(

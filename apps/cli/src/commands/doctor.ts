@@ -21,13 +21,7 @@ interface Layer {
 const STALE_HEALTH_MS = 10 * 60_000;
 
 export async function doctor({ root }: RootOption, signal: AbortSignal): Promise<CommandResult> {
-  const layers = [
-    enrolment(root),
-    ...(await guardLayers(root, signal)),
-    await baseline(root),
-    await auditLog(root),
-    agent(root, Date.now()),
-  ];
+  const layers = [enrolment(root), ...(await guardLayers(root, signal)), await auditLog(root), agent(root, Date.now())];
   const broken = layers.filter(({ state, required }) => required && state !== 'active');
   const rows = layers.map(({ name, state, required, reason, fix }) => [
     state,
@@ -67,9 +61,8 @@ async function guardLayers(root: string, signal: AbortSignal): Promise<readonly 
     return [active('guard', `answers, version ${status.version}`), ...status.layers];
   } catch (error) {
     const code = isHoldfastError(error) ? error.code : 'no answer';
-    return [
-      missing('guard', `does not answer (${code})`, 'start holdfast-guard.service; its journal says why it stopped'),
-    ];
+    const fix = 'start holdfast-guard.service; its journal says why it stopped';
+    return [missing('guard', `does not answer (${code})`, fix), await baseline(root)];
   }
 }
 

@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -20,6 +22,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError, Secret } from '@holdfast/core';
 
 const PRIVATE_DIRECTORY = 0o700;
+const EVIDENCE_DIRECTORY = 0o750;
 const OTHERS = 0o077;
 const KEK_BYTES = 32;
 
@@ -44,6 +47,27 @@ export function prepareStateDirectory(directory: string): void {
     if ((stat.mode & OTHERS) !== 0) throw stateFault('open to others');
   } catch (cause) {
     throw cause instanceof HoldfastError ? cause : stateFault('cannot be made', cause);
+  }
+}
+
+/**
+ * Makes the evidence directory ours to write and the agent's group's to read, whoever made it and
+ * however: a service manager gives directories modes of its own.
+ *
+ * @throws `ERR_GUARD_STATE`
+ */
+export function prepareEvidenceDirectory(directory: string, gid: number): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: EVIDENCE_DIRECTORY });
+    const descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      fchownSync(descriptor, process.geteuid?.() ?? 0, gid);
+      fchmodSync(descriptor, EVIDENCE_DIRECTORY);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (cause) {
+    throw stateFault('the evidence directory cannot be made', cause);
   }
 }
 

@@ -1,0 +1,108 @@
+/** `holdfast lab …`: build, look into, break, mend and remove lab hosts from any terminal. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { HoldfastError } from '@holdfast/core';
+import { BREAKABLE_CHECKS, type BreakableCheck, createLab, type Lab, openLab, requireLinuxLab } from '@holdfast/lab';
+import { type CommandResult, formatTable } from '../output.ts';
+import { REPOSITORY } from '../repository.ts';
+import { labDirectory } from '../server-state.ts';
+
+interface StateOption {
+  readonly state: string;
+}
+
+const directoryOf = ({ state }: StateOption): string => labDirectory(resolve(state));
+
+function parseCheck(text: string): BreakableCheck {
+  const check = BREAKABLE_CHECKS.find((known) => known === text);
+  if (check !== undefined) return check;
+  throw new HoldfastError(`a check is one of ${BREAKABLE_CHECKS.join(', ')}`, { code: 'ERR_INPUT_INVALID' });
+}
+
+function chooseHost(lab: Lab, wanted: string | undefined): string {
+  const host = wanted ?? lab.hosts[0];
+  if (host !== undefined && lab.hosts.includes(host)) return host;
+  throw new HoldfastError(`a host of this lab is one of ${lab.hosts.join(', ')}`, { code: 'ERR_INPUT_INVALID' });
+}
+
+/** Real hosts where they are possible; simulated ones otherwise, or when asked for. */
+export function chooseLabKind(simulated: boolean | undefined): 'linux' | 'simulated' {
+  if (simulated === true) return 'simulated';
+  try {
+    requireLinuxLab();
+    return 'linux';
+  } catch {
+    return 'simulated'; // what is missing is said by whoever starts the lab
+  }
+}
+
+export async function up(
+  options: StateOption & { readonly hosts: number; readonly simulated?: boolean | undefined },
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const kind = chooseLabKind(options.simulated);
+  const lab = createLab({ directory: directoryOf(options), hosts: options.hosts, repositoryRoot: REPOSITORY, kind });
+  await lab.up(signal);
+  const result = await status(options, signal);
+  return { ...result, text: `${result.text}\nremove it with \`holdfast lab down\`` };
+}
+
+export async function down(options: StateOption): Promise<CommandResult> {
+  const directory = directoryOf(options);
+  if (!existsSync(directory)) return { data: { removed: false }, text: 'there is no lab here' };
+  await openLab(directory).down();
+  return { data: { removed: true }, text: 'the lab is gone' };
+}
+
+export async function status(options: StateOption, signal: AbortSignal): Promise<CommandResult> {
+  const lab = await openLab(directoryOf(options)).status(signal);
+  const rows = lab.hosts.map(({ name, state, address, memoryBytes, drifts }) => [
+    name,
+    state,
+    address,
+    memoryBytes === null ? '-' : `${Math.round(memoryBytes / 2 ** 20)} MiB`,
+    drifts.map(({ check, variant }) => `${check}: ${variant}`).join(', '),
+  ]);
+  return {
+    data: lab,
+    text: `${lab.kind} lab ${lab.id}\n${formatTable(['HOST', 'STATE', 'ADDRESS', 'MEMORY', 'INJECTED DRIFT'], rows)}`,
+  };
+}
+
+export async function breakCheck(
+  check: string,
+  options: StateOption & { readonly on?: string | undefined; readonly seed: number },
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const lab = openLab(directoryOf(options));
+  const drift = await lab.break(chooseHost(lab, options.on), parseCheck(check), options.seed, signal);
+  return { data: drift, text: `${drift.host}: ${drift.description} (${drift.variant})` };
+}
+
+export async function mend(
+  check: string,
+  options: StateOption & { readonly on?: string | undefined },
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const lab = openLab(directoryOf(options));
+  const host = chooseHost(lab, options.on);
+  await lab.mend(host, parseCheck(check), signal);
+  return { data: { host, check }, text: `${host}: ${check} is as it was built` };
+}
+
+export async function exec(
+  host: string,
+  argv: readonly string[],
+  options: StateOption,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const lab = openLab(directoryOf(options));
+  const [program, ...args] = argv;
+  if (program === undefined || !program.startsWith('/')) {
+    throw new HoldfastError('a program is given by its absolute path', { code: 'ERR_CLI_USAGE' });
+  }
+  const result = await lab.exec(chooseHost(lab, host), [program, ...args], signal);
+  const [stdout, stderr] = [result.stdout, result.stderr].map((bytes) => Buffer.from(bytes).toString());
+  process.stderr.write(stderr ?? '');
+  return { data: { exitCode: result.exitCode, stdout, stderr }, text: stdout ?? '', exitCode: result.exitCode ?? 1 };
+}
