@@ -45,7 +45,10 @@ await attempt('listen on the socket', async () => {
   chmodSync(SOCKET, 0o660);
 });
 await attempt('keep state', () => writeFileSync('/var/lib/holdfast/guard/probe', 'x'));
-await attempt('keep evidence', () => writeFileSync('/var/lib/holdfast/evidence/probe', 'x'));
+await attempt('keep evidence', () => {
+  mkdirSync('/var/lib/holdfast/evidence', { recursive: true });
+  writeFileSync('/var/lib/holdfast/evidence/probe', 'x');
+});
 await attempt('load a ruleset', async () => host.packetFilter.replace(await host.packetFilter.read(signal), signal));
 await attempt('restore a file', async () => {
   const path = '/etc/demo-app/demo-app.conf';
