@@ -7,7 +7,7 @@ import { migrate, openStore, startEmbeddedPostgres } from '@holdfast/store';
 import type { FastifyInstance } from 'fastify';
 import { constants } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { isIP } from 'node:net';
@@ -131,7 +131,7 @@ async function createAgentApp(
         .catch((error: unknown) => logger.error({ err: error }, 'the listener certificate could not be renewed'));
     }, RENEW_LISTENER_EVERY_MS);
     stack.defer(() => clearInterval(timer));
-    return server as unknown as Server; // an HTTPS server is one with other sockets
+    return server; // an HTTPS server is one with other sockets
   });
   stack.defer(() => app.close());
   addEnrollmentRoute(new Router(app, 'public', () => Promise.resolve(null), routes), context);
@@ -152,9 +152,7 @@ async function createOperatorApp(
 ): Promise<FastifyInstance> {
   const { tls, directory, host, port } = config.console;
   const app = createApp(logger, (handler) =>
-    tls === undefined
-      ? createHttpServer(handler)
-      : (createHttpsServer({ ...tls, minVersion: 'TLSv1.3' }, handler) as unknown as Server),
+    tls === undefined ? createHttpServer(handler) : createHttpsServer({ ...tls, minVersion: 'TLSv1.3' }, handler),
   );
   stack.defer(() => app.close());
   const requests = new RateLimit(config.requestsPerMinute, () => context.clock.monotonicMs());

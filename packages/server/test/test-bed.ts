@@ -63,11 +63,7 @@ export function call(url: string, method: string, options: RequestOptions, body?
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (answer += chunk));
       response.on('end', () => {
-        try {
-          resolve({ status: response.statusCode ?? 0, body: answer === '' ? undefined : JSON.parse(answer) });
-        } catch {
-          resolve({ status: response.statusCode ?? 0, body: answer });
-        }
+        resolve({ status: response.statusCode ?? 0, body: answer === '' ? undefined : JSON.parse(answer) });
       });
       response.on('error', reject);
     });

@@ -8,7 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { chooseDatabaseUser, type DatabaseUser, findBarrier } from './database-user.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { preparePostgresBinaries } from './postgres-binaries.ts';
@@ -63,7 +63,7 @@ const urlFor = (place: PostmasterPlace, role: string, database: string): string 
   `postgres://${role}@/${database}?host=${encodeURIComponent(place.socketDir)}`;
 
 async function ensureDatabase(place: PostmasterPlace): Promise<void> {
-  const client = new pg.Client({ connectionString: urlFor(place, 'holdfast_owner', 'postgres') });
+  const client = new Client({ connectionString: urlFor(place, 'holdfast_owner', 'postgres') });
   client.on('error', () => undefined); // a connection lost here shows as the failed query
   await client.connect();
   try {

@@ -6,7 +6,7 @@ import { HoldfastError, isHoldfastError } from '@holdfast/core';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 
 export interface Migration {
   readonly number: number;
@@ -42,7 +42,7 @@ const UNPROTECTED = `
         AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%org_id = current_org()%'))
   ORDER BY 1`;
 
-async function apply(client: pg.Client, migration: Migration): Promise<void> {
+async function apply(client: Client, migration: Migration): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query(migration.sql);
@@ -75,7 +75,7 @@ export async function migrate(
   ownerUrl: string,
   migrations: readonly Migration[] = listMigrations(),
 ): Promise<string[]> {
-  const client = new pg.Client({ connectionString: ownerUrl });
+  const client = new Client({ connectionString: ownerUrl });
   client.on('error', () => undefined); // a connection lost here shows as the failed query
   await client.connect();
   try {

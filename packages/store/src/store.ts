@@ -4,7 +4,7 @@
  */
 import { HoldfastError, isHoldfastError, parseOrgId } from '@holdfast/core';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import { Client, Pool, types, type PoolConfig } from 'pg';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -49,7 +49,7 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 const UNAVAILABLE = /^(08|53|57P)/;
 
 // int8 as number: every one of ours (indices, sequences) stays below 2^53.
-pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+types.setTypeParser(types.builtins.INT8, Number);
 
 const stateOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -64,12 +64,12 @@ function convert(error: unknown): unknown {
 }
 
 class PooledStore implements Store {
-  readonly #pool: pg.Pool;
-  readonly #config: pg.PoolConfig;
+  readonly #pool: Pool;
+  readonly #config: PoolConfig;
 
-  constructor(config: pg.PoolConfig) {
+  constructor(config: PoolConfig) {
     this.#config = config;
-    this.#pool = new pg.Pool(config);
+    this.#pool = new Pool(config);
     this.#pool.on('error', () => undefined); // an idle connection was lost; the pool opens another
   }
 
@@ -127,7 +127,7 @@ class PooledStore implements Store {
   ): Promise<void> {
     if (!/^[a-z_]+$/.test(channel)) throw new TypeError('a channel is a plain lower-case name');
     while (!signal.aborted) {
-      const client = new pg.Client(this.#config);
+      const client = new Client(this.#config);
       const closed = new Promise<void>((resolve) => {
         client.on('error', () => resolve());
         client.on('end', () => resolve());

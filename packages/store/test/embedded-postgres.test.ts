@@ -230,7 +230,7 @@ describe('embedded PostgreSQL', needs('embedded-postgres'), () => {
     ];
     const applied = await Promise.all([1, 2, 3].map(() => migrate(postgres.ownerUrl, extra)));
     assert.deepEqual(applied.flat(), ['9001-once.sql']);
-    const changed = extra.map((migration) => ({ ...migration, sql: `${migration.sql} ` }));
+    const changed = extra.map(({ number, name, sql }) => ({ number, name, sql: `${sql} ` }));
     await assert.rejects(migrate(postgres.ownerUrl, changed), (error) => hasCode(error, 'ERR_STORE_MIGRATION'));
     await assert.rejects(migrate(postgres.ownerUrl), (error) => hasCode(error, 'ERR_STORE_MIGRATION'));
   });

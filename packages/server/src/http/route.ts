@@ -88,8 +88,7 @@ export class Router<Principal> {
   add<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
     route: RouteDeclaration<Principal, P, Q, B, R>,
   ): this {
-    const { handle, ...declaration } = route;
-    this.#registry.push({ ...declaration, access: this.#access });
+    this.#registry.push({ ...route, access: this.#access });
     const principals = new WeakMap<FastifyRequest, { readonly value: Principal }>();
     this.#app.route({
       method: route.method,
@@ -103,7 +102,7 @@ export class Router<Principal> {
       handler: async (request, reply) => {
         const principal = principals.get(request);
         if (principal === undefined) throw new TypeError('a request reached its handler unauthenticated');
-        const result = await handle.call(route, {
+        const result = await route.handle({
           principal: principal.value,
           params: parseInput(route.params ?? Nothing, request.params ?? {}) as z.output<P>,
           query: parseInput(route.query ?? Nothing, request.query ?? {}) as z.output<Q>,

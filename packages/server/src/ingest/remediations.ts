@@ -3,6 +3,7 @@
  * state that evidence proves is never undone by progress, which is only what the agent says.
  */
 import type { Progress } from '@holdfast/api';
+import type { Outcome } from '@holdfast/evidence';
 import type { Transaction } from '@holdfast/store';
 import type { VerifiedUpload } from './verify-upload.ts';
 
@@ -26,43 +27,33 @@ export const OPEN_STATES: readonly RemediationState[] = [
 ];
 const isOpen = (state: string): boolean => OPEN_STATES.some((open) => open === state);
 
-/** What a bundle says about the remediation it belongs to; `undefined` when it says nothing. */
-export function stateOf({ kind, predicate }: VerifiedUpload): RemediationState | undefined {
-  switch (predicate.outcome) {
-    case 'committed': // verified by the change itself; the re-check follows
-    case 'pass':
-      return 'fixed';
-    case 'fail':
-      return 'detected';
-    case 'reverted':
-      return 'reverted';
-    case 'failed':
-    case 'frozen':
-    case 'deny':
-    case 'rejected':
-    case 'expired':
-      return 'failed';
-    case 'deferred':
-      return 'deferred';
-    case 'needs-approval':
-      return 'waiting';
-    case 'alert':
-      return 'alert';
-    case 'error':
-    case 'unknown':
-    case 'not_applicable':
-    case 'excepted':
-    case 'allow':
-    case 'decoy':
-      return kind === 'decision' && predicate.outcome === 'allow' ? 'applying' : undefined;
-  }
-}
+/** What the outcome of a bundle says about the remediation it belongs to; `null`: nothing. */
+const STATE_OF_OUTCOME: Record<Outcome, RemediationState | null> = {
+  fail: 'detected',
+  allow: 'applying',
+  'needs-approval': 'waiting',
+  deferred: 'deferred',
+  committed: 'fixed', // verified by the change itself; the re-check follows
+  pass: 'fixed',
+  reverted: 'reverted',
+  failed: 'failed',
+  frozen: 'failed',
+  deny: 'failed',
+  rejected: 'failed',
+  expired: 'failed',
+  alert: 'alert',
+  error: null,
+  unknown: null,
+  not_applicable: null,
+  excepted: null,
+  decoy: null,
+};
 
 export function stepsFromEvidence(uploads: readonly VerifiedUpload[]): RemediationStep[] {
   return uploads.flatMap((upload) => {
-    const { remediationId, check, operation, ended } = upload.predicate;
-    const state = stateOf(upload);
-    if (remediationId === null || state === undefined) return [];
+    const { remediationId, check, operation, ended, outcome } = upload.predicate;
+    const state = STATE_OF_OUTCOME[outcome];
+    if (remediationId === null || state === null) return [];
     return [{ remediationId, check: check ?? '', operation, state, at: ended, bundleId: upload.bundleId }];
   });
 }

@@ -47,12 +47,14 @@ interface EventRow {
   readonly id: string | null;
 }
 
+const toEvent = (row: EventRow): LiveEvent => ({ ...row, at: row.at.toISOString() });
+
 export async function readEvents(tx: Transaction, after: number, limit: number): Promise<LiveEvent[]> {
   const rows = await tx.query<EventRow>(
     'SELECT seq, at, kind, host_id AS "hostId", id FROM events WHERE seq > $1 ORDER BY seq LIMIT $2',
     [after, limit],
   );
-  return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
+  return rows.map(toEvent);
 }
 
 export async function readEventSequence(tx: Transaction): Promise<number> {

@@ -6,6 +6,7 @@ import {
   EvidenceRowSchema,
   InclusionProofSchema,
   page,
+  type TrustView,
   TrustViewSchema,
 } from '@holdfast/api';
 import { decodeEnvelope, formatVerifierKey } from '@holdfast/crypto';
@@ -42,11 +43,24 @@ const Size = z.coerce.number().int().min(0);
 type StoredRow = Omit<EvidenceRow, 'started' | 'receivedAt'> & {
   started: Date;
   receivedAt: Date;
-  envelope?: Uint8Array;
 };
+interface PinnedHostRow {
+  readonly hostId: string;
+  readonly name: string;
+  readonly keyId: string;
+  readonly public_key: Uint8Array;
+  readonly valid_from: Date;
+  readonly valid_to: Date | null;
+}
+const toPinnedHost = ({ public_key, valid_from, valid_to, ...host }: PinnedHostRow): TrustView['hosts'][number] => ({
+  ...host,
+  publicKey: Buffer.from(public_key).toString('base64'),
+  validFrom: valid_from.toISOString(),
+  validTo: valid_to?.toISOString() ?? null,
+});
 const COLUMNS = `bundle_id AS "bundleId", host_id AS "hostId", host_name AS "hostName", kind, check_name AS check, operation, outcome, severity,
   started, received_at AS "receivedAt", late, simulated, remediation_id AS "remediationId", digest, log_index AS "logIndex"`;
-const toRow = ({ envelope: _, started, receivedAt, ...row }: StoredRow): EvidenceRow => ({
+const toRow = ({ started, receivedAt, ...row }: StoredRow): EvidenceRow => ({
   ...row,
   started: started.toISOString(),
   receivedAt: receivedAt.toISOString(),
@@ -75,13 +89,13 @@ async function listEvidence(tx: Transaction, query: z.infer<typeof EvidenceQuery
   return rows.map(toRow);
 }
 
-async function readBundle(tx: Transaction, bundleId: string): Promise<StoredRow & { envelope: Uint8Array }> {
-  const [row] = await tx.query<StoredRow & { envelope: Uint8Array }>(
-    `SELECT ${COLUMNS}, envelope FROM evidence WHERE bundle_id = $1`,
-    [bundleId],
-  );
-  if (row === undefined) throw notFound();
-  return row;
+async function readBundle(tx: Transaction, bundleId: string): Promise<{ row: StoredRow; envelope: Uint8Array }> {
+  const [row] = await tx.query<StoredRow>(`SELECT ${COLUMNS} FROM evidence WHERE bundle_id = $1`, [bundleId]);
+  const [exact] = await tx.query<{ envelope: Uint8Array }>('SELECT envelope FROM evidence WHERE bundle_id = $1', [
+    bundleId,
+  ]);
+  if (row === undefined || exact === undefined) throw notFound();
+  return { row, envelope: exact.envelope };
 }
 
 /** tlog-tiles: groups of three digits, all but the last behind an `x`, then `.p/<width>` for a partial tile. */
@@ -114,9 +128,9 @@ export function addEvidenceRoutes(router: Router<Operator>, context: ServerConte
       params: BundleParams,
       response: EvidenceDetailSchema,
       handle: async ({ principal, params }) => {
-        const row = await store.withOrg(principal.orgId, (tx) => readBundle(tx, params.bundleId));
-        const { predicate } = parseStatement(Buffer.from(decodeEnvelope(row.envelope).payload, 'base64'));
-        return { row: toRow(row), predicate, envelope: Buffer.from(row.envelope).toString('base64') };
+        const { row, envelope } = await store.withOrg(principal.orgId, (tx) => readBundle(tx, params.bundleId));
+        const { predicate } = parseStatement(Buffer.from(decodeEnvelope(envelope).payload, 'base64'));
+        return { row: toRow(row), predicate, envelope: Buffer.from(envelope).toString('base64') };
       },
     })
     .add({
@@ -191,14 +205,7 @@ export function addEvidenceRoutes(router: Router<Operator>, context: ServerConte
       response: TrustViewSchema,
       handle: async ({ principal }) => {
         const rows = await store.withOrg(principal.orgId, (tx) =>
-          tx.query<{
-            hostId: string;
-            name: string;
-            keyId: string;
-            public_key: Uint8Array;
-            valid_from: Date;
-            valid_to: Date | null;
-          }>(
+          tx.query<PinnedHostRow>(
             `SELECT host_id AS "hostId", h.name, k.key_id AS "keyId", k.public_key, k.valid_from, k.valid_to
              FROM host_keys k JOIN hosts h USING (org_id, host_id) ORDER BY h.name, k.valid_from`,
           ),
@@ -208,12 +215,7 @@ export function addEvidenceRoutes(router: Router<Operator>, context: ServerConte
           logOrigin,
           logKey: formatVerifierKey(logOrigin, context.keys.log.publicKey),
           keys: [...context.pinnedKeys],
-          hosts: rows.map(({ public_key, valid_from, valid_to, ...host }) => ({
-            ...host,
-            publicKey: Buffer.from(public_key).toString('base64'),
-            validFrom: valid_from.toISOString(),
-            validTo: valid_to?.toISOString() ?? null,
-          })),
+          hosts: rows.map(toPinnedHost),
         };
       },
     });

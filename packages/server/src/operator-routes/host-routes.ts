@@ -57,6 +57,12 @@ interface RemediationRow {
   readonly state: Remediation['state'];
   readonly opened_at: Date;
 }
+/** Paged by when it was opened, which is not part of what is shown. */
+interface OpenedRemediation {
+  readonly opened: string;
+  readonly remediation: Remediation;
+}
+
 async function readRemediations(
   tx: Transaction,
   filter: {
@@ -66,7 +72,7 @@ async function readRemediations(
     after?: readonly [string, string] | undefined;
     limit: number;
   },
-): Promise<(Remediation & { opened: string })[]> {
+): Promise<OpenedRemediation[]> {
   const rows = await tx.query<RemediationRow>(
     `SELECT r.remediation_id AS "remediationId", r.host_id AS "hostId", h.name AS "hostName", r.check_name AS check, r.operation, r.state, r.opened_at
      FROM remediations r JOIN hosts h USING (org_id, host_id)
@@ -94,17 +100,18 @@ async function readRemediations(
     [rows.map((row) => row.remediationId)],
   );
   const histories = Map.groupBy(steps, (step) => step.remediation_id);
-  return rows.map(({ opened_at, ...row }) => ({
-    ...row,
-    opened: opened_at.toISOString(),
-    history: (histories.get(row.remediationId) ?? []).map(({ state, at, bundle_id }) => ({
+  return rows.map(({ opened_at, ...row }) => {
+    const history = (histories.get(row.remediationId) ?? []).map(({ state, at, bundle_id }) => ({
       state,
       at: at.toISOString(),
       bundleId: bundle_id,
-    })),
-  }));
+    }));
+    return { opened: opened_at.toISOString(), remediation: Object.assign(row, { history }) };
+  });
 }
-const withoutOpened = ({ opened: _, ...remediation }: Remediation & { opened: string }): Remediation => remediation;
+
+type TimelineRow = Omit<TimelineEntry, 'at' | 'id'> & { readonly at: Date; readonly id: number };
+const toEntry = (row: TimelineRow): TimelineEntry => ({ ...row, id: String(row.id), at: row.at.toISOString() });
 
 export function addHostRoutes(router: Router<Operator>, context: ServerContext): void {
   router
@@ -175,13 +182,13 @@ export function addHostRoutes(router: Router<Operator>, context: ServerContext):
       handle: async ({ principal, params, query }) => {
         const after = decodeCursor(query.cursor);
         const rows = await context.store.withOrg(principal.orgId, (tx) =>
-          tx.query<Omit<TimelineEntry, 'at' | 'id'> & { at: Date; id: number }>(
+          tx.query<TimelineRow>(
             `SELECT entry_id AS id, at, kind, title, severity, bundle_id AS "bundleId", remediation_id AS "remediationId" FROM timeline
              WHERE host_id = $1 AND ($2::timestamptz IS NULL OR (at, entry_id) < ($2, $3::bigint)) ORDER BY at DESC, entry_id DESC LIMIT $4`,
             [params.hostId, after?.[0] ?? null, after?.[1] ?? null, query.limit + 1],
           ),
         );
-        const entries = rows.map((row) => ({ ...row, id: String(row.id), at: row.at.toISOString() }));
+        const entries = rows.map(toEntry);
         return cutPage(entries, query.limit, ({ at, id }) => [at, id]);
       },
     })
@@ -200,11 +207,11 @@ export function addHostRoutes(router: Router<Operator>, context: ServerContext):
         const rows = await context.store.withOrg(principal.orgId, (tx) =>
           readRemediations(tx, { ...query, after: decodeCursor(query.cursor), limit: query.limit + 1 }),
         );
-        const { items, nextCursor } = cutPage(rows, query.limit, ({ opened, remediationId }) => [
+        const { items, nextCursor } = cutPage(rows, query.limit, ({ opened, remediation }) => [
           opened,
-          remediationId,
+          remediation.remediationId,
         ]);
-        return { items: items.map(withoutOpened), nextCursor };
+        return { items: items.map(({ remediation }) => remediation), nextCursor };
       },
     })
     .add({
@@ -218,7 +225,7 @@ export function addHostRoutes(router: Router<Operator>, context: ServerContext):
           readRemediations(tx, { ...params, limit: 1 }),
         );
         if (row === undefined) throw notFound();
-        return withoutOpened(row);
+        return row.remediation;
       },
     });
 }

@@ -125,6 +125,8 @@ function attentionOfHost(host: HostView): Attention[] {
   });
 }
 
+const urgency = (severity: Attention['severity']): number => -SEVERITIES.indexOf(severity);
+
 async function listAttention(tx: Transaction, hosts: readonly HostView[], now: Date): Promise<Attention[]> {
   const plain = { hostId: null, check: null, bundleId: null };
   const items = hosts.flatMap(attentionOfHost);
@@ -173,7 +175,6 @@ async function listAttention(tx: Transaction, hosts: readonly HostView[], now: D
       nextStep: 'Somebody or something changed the database: keep it as it is and restore from a backup.',
       since: integrity?.verified_at.toISOString() ?? now.toISOString(),
     });
-  const urgency = (severity: Attention['severity']): number => -SEVERITIES.indexOf(severity);
   return items
     .toSorted((a, b) => urgency(a.severity) - urgency(b.severity) || a.since.localeCompare(b.since))
     .slice(0, MAX_ATTENTION);

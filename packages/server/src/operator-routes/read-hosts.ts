@@ -69,8 +69,11 @@ export async function readHosts(
   );
   const byHost = Map.groupBy(statuses, (status) => status.host_id);
   return rows.map((row) => {
-    const checks = (byHost.get(row.host_id) ?? []).map(({ host_id: _, at, ...status }): CheckStatus => ({
-      ...status,
+    const checks = (byHost.get(row.host_id) ?? []).map(({ check, status, severity, at, bundleId }): CheckStatus => ({
+      check,
+      status,
+      severity,
+      bundleId,
       at: at.toISOString(),
       stale: nowMs - at.getTime() > STALE_AFTER_MS,
     }));
