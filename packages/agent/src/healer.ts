@@ -49,7 +49,7 @@ const WITH_GUARD: ReadonlySet<RemediationState> = new Set(['applying', 'verifyin
 const keyOf = ({ operation, params }: Action): string => `${operation} ${canonicalJson(params)}`;
 
 /** The distinct actions the failing findings ask for, in their order. */
-export function listActions(result: CheckResult): Action[] {
+function listActions(result: CheckResult): Action[] {
   const actions = new Map<string, Action>();
   for (const { status, remediation } of result.findings) {
     if (status !== 'fail' || remediation === null) continue;

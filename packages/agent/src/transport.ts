@@ -11,7 +11,7 @@ import { HoldfastError } from '@holdfast/core';
 /** C-34. */
 const MAX_SOCKETS = 10;
 /** Receipts of 200 bundles take 100 KiB, signed orders 60 KiB each. */
-export const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 
 export interface Identity {
   readonly certificatePem: string;
