@@ -164,8 +164,8 @@ export class Guard {
     const { operation, params } = request;
     const { effect, rule, reasons } = decide(policy, { caller, operation, params });
     const decision = { effect, rule, reasons: [...reasons] };
-    // G-02: what a plan shows of the host is for those who may do it.
-    if (effect === 'deny') return { steps: [], decision };
+    // G-02, G-04: what a plan shows of the host is for those who may do it, and reasons are for the log.
+    if (effect === 'deny') return { steps: [], decision: { effect, rule: null, reasons: ['denied'] } };
     const command = policy?.commands.get(operation);
     if (command !== undefined) {
       const argv = resolveArgv(command, params);

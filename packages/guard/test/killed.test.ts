@@ -15,7 +15,7 @@ import { needs } from '@holdfast/testing';
 import { connectGuard, type GuardClient } from '../src/index.ts';
 import { listEvidence, makeOrder, makeSite, signOrder, start, type TestSite } from './harness.ts';
 
-const ROUNDS = 10;
+const ROUNDS = 6;
 const PROGRAM = new URL('guard-process.ts', import.meta.url).pathname;
 
 function makeReport(): CheckReport {
