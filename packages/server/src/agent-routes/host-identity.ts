@@ -32,8 +32,8 @@ export async function authenticateHost(context: ServerContext, request: FastifyR
       [hostId, certificate.serialNumber.toLowerCase(), now],
     );
     if (host === undefined) throw refused();
-    const keys = await tx.query<{ public_key: Uint8Array; valid_from: Date; valid_to: Date | null }>(
-      'SELECT public_key, valid_from, valid_to FROM host_keys WHERE host_id = $1',
+    const keys = await tx.query<{ public_key: Uint8Array; valid_to: Date | null }>(
+      'SELECT public_key, valid_to FROM host_keys WHERE host_id = $1',
       [hostId],
     );
     return {
@@ -41,7 +41,12 @@ export async function authenticateHost(context: ServerContext, request: FastifyR
       hostId,
       siteId: host.site_id,
       hostName: host.name,
-      keys: keys.map(({ public_key }): EvidenceKey => ({ publicKey: public_key, hostId })),
+      keys: keys.map(({ public_key, valid_to }): EvidenceKey => ({
+        publicKey: public_key,
+        hostId,
+        // Pinned from enrolment on, and what was signed before it may still arrive; only an end counts (P-04).
+        validity: { validFrom: '1970-01-01T00:00:00.000Z', validTo: valid_to?.toISOString() ?? null },
+      })),
     };
   });
 }
