@@ -35,7 +35,8 @@ function isMet({ ratio, wanted }: Figure): boolean {
 
 function format(figure: Figure): string {
   const { row, name, measured, against, ratio, wanted } = figure;
-  const bound = wanted === null ? '' : 'atLeast' in wanted ? ` (wanted ≥ ${wanted.atLeast})` : ` (wanted ≤ ${wanted.atMost})`;
+  const bound =
+    wanted === null ? '' : 'atLeast' in wanted ? ` (wanted ≥ ${wanted.atLeast})` : ` (wanted ≤ ${wanted.atMost})`;
   const shown = ratio === null ? 'no peer' : `${ratio.toFixed(2)} ×`;
   return `${isMet(figure) ? 'ok  ' : 'MISS'}  ${row.padEnd(5)} ${name}: ${measured}; ${shown} ${against}${bound}`;
 }

@@ -139,7 +139,10 @@ function restorePostgresLinks() {
 function handOver(command) {
   const script = COMMANDS[command];
   if (script === undefined) return;
-  const child = spawn(NODE, ['--disable-warning=ExperimentalWarning', ...script, ...process.argv.slice(3)], { cwd: REPOSITORY, stdio: 'inherit' });
+  const child = spawn(NODE, ['--disable-warning=ExperimentalWarning', ...script, ...process.argv.slice(3)], {
+    cwd: REPOSITORY,
+    stdio: 'inherit',
+  });
   // A terminal sends Ctrl-C to the whole group; a supervisor sends it to this process alone.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 130)));

@@ -38,7 +38,11 @@ const STEPS: readonly Step[] = [
     because: 'arrows point down, or nothing can be taken out again',
     run: () => findLayerViolations().map(({ file, problem }) => `${file}: ${problem}`),
   },
-  { name: 'dead code', because: 'what nobody uses is only read', run: () => tool('knip', '--no-progress') },
+  {
+    name: 'dead code',
+    because: 'what nobody uses is only read',
+    run: () => tool('knip', '--no-progress', '--no-config-hints'),
+  },
   { name: 'shape', because: 'a file is read in one sitting', run: () => findShapeProblems() },
   { name: 'docs', because: 'a page that is wrong is worse than none', run: () => findStaleDocs() },
 ];

@@ -9,6 +9,10 @@ import { type CommandResult, formatTable } from '../output.ts';
 
 const COLUMNS = ['seq', 'wallTime', 'actor', 'action', 'subject', 'outcome'] as const;
 
+/** Columns hold text and numbers. */
+const textOf = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '';
+
 export async function verify({ root }: RootOption): Promise<CommandResult> {
   const paths = hostPaths(root);
   const { publicKey } = loadSigner(paths.hostKey);
@@ -31,7 +35,7 @@ export async function tail(
 ): Promise<CommandResult> {
   using guard = connectGuard(hostPaths(options.root).socket, signal);
   const records = await guard.auditTail(options.limit);
-  const rows = records.map((record) => COLUMNS.map((column) => String(record[column] ?? '')));
+  const rows = records.map((record) => COLUMNS.map((column) => textOf(record[column])));
   return {
     data: { records },
     text: formatTable(

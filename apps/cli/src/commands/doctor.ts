@@ -96,7 +96,7 @@ async function auditLog(root: string): Promise<Layer> {
   }
   return missing(
     'audit chain',
-    `${problem?.fault ?? 'does not verify'}`,
+    problem?.fault ?? 'does not verify',
     'run `holdfast audit verify`, keep the files, and find out who changed them',
   );
 }

@@ -26,8 +26,11 @@ export async function runHostChecks(
   const nowMs = host.clock.wallMs();
   const loaded = await loadHostBaseline(paths, loadTrust(paths), nowMs);
   const checks = names.length === 0 ? CHECKS : new Map([...CHECKS].filter(([name]) => names.includes(name)));
-  return runChecks(loaded, { host, nowMs }, signal, { checks });
+  return await runChecks(loaded, { host, nowMs }, signal, { checks });
 }
+
+const isGood = ({ status }: CheckResult): boolean =>
+  status === 'pass' || status === 'excepted' || status === 'not_applicable';
 
 export async function drift(
   names: readonly string[],
@@ -35,8 +38,6 @@ export async function drift(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const results = await runHostChecks(names, root, signal);
-  const isGood = ({ status }: CheckResult): boolean =>
-    status === 'pass' || status === 'excepted' || status === 'not_applicable';
   return {
     data: { results },
     text: results.map(formatResult).join('\n'),
