@@ -90,12 +90,13 @@ export async function showDrift(lab: Lab, stateDirectory: string, signal: AbortS
   narrate('now break something yourself: `npx holdfast lab break files --on web-2`; Ctrl-C ends it all');
 }
 
+const seconds = (from: number, to: number): string => Math.max(0, (to - from) / 1_000).toFixed(1);
+
 /** `seen after 4.2 s, fixed 0.3 s later`. */
 function describe({ history, state }: Remediation, brokenAt: number): string {
   const [first] = history;
   const last = history.findLast((entry) => entry.state === state);
   if (first === undefined || last === undefined) return state;
-  const seconds = (from: number, to: number): string => Math.max(0, (to - from) / 1_000).toFixed(1);
   const seen = Date.parse(first.at);
   const end = state === 'alert' ? 'needs a person' : state;
   return `seen after ${seconds(brokenAt, seen)} s, ${end} ${seconds(seen, Date.parse(last.at))} s later`;
