@@ -20,7 +20,7 @@ import {
   createEnrollmentToken,
   type EnrollmentTokenOptions,
 } from './agent-routes/enrollment.ts';
-import { authenticateHost } from './agent-routes/host-identity.ts';
+import { authenticateForRenewal, authenticateHost } from './agent-routes/host-identity.ts';
 import { checkpointOrg, runBackground } from './background.ts';
 import { parseServerConfig, type ServerConfig, type ServerConfigInput } from './config.ts';
 import type { ServerContext } from './context.ts';
@@ -136,7 +136,7 @@ async function createAgentApp(
   stack.defer(() => app.close());
   addEnrollmentRoute(new Router(app, 'public', () => Promise.resolve(null), routes), context);
   const hosts = new Router(app, 'host', (request) => authenticateHost(context, request), routes);
-  addRenewalRoute(hosts, context);
+  addRenewalRoute(new Router(app, 'host', (request) => authenticateForRenewal(context, request), routes), context);
   addAgentRoutes(hosts, context);
   await app.listen({ host: config.agents.host, port: config.agents.port });
   return app;

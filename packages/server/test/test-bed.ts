@@ -1,7 +1,7 @@
 /** A control plane on the embedded PostgreSQL and hosts that talk to it over real mutual TLS. */
 import '../src/pki/reflect-metadata.ts';
 import type { IngestResult, Trust } from '@holdfast/api';
-import { type BundleId, formatUuidV7 } from '@holdfast/core';
+import { type BundleId, type Clock, formatUuidV7 } from '@holdfast/core';
 import { sha256Hex, type Signer, signerFromSeed } from '@holdfast/crypto';
 import {
   buildStatement,
@@ -146,14 +146,17 @@ export async function makeEnrollment(token: string, signer: Signer, csrPem: stri
   };
 }
 
-export async function openTestBed(config: Partial<ServerConfigInput> = {}): Promise<TestBed> {
+export async function openTestBed(
+  config: Partial<ServerConfigInput> = {},
+  deps: { readonly clock?: Clock } = {},
+): Promise<TestBed> {
   const cleanups: (() => void)[] = [];
   const directory = temporaryDirectory({ after: (fn) => cleanups.push(fn) });
   chmodSync(directory, 0o711); // the database user must get through
   const stateDir = join(directory, 'state');
   const server = await startServer(
     { stateDir, console: { port: 0 }, agents: { port: 0 }, ...config },
-    { logger: pino({ level: 'silent' }) }, // failures on purpose would fill the screen
+    { logger: pino({ level: 'silent' }), ...deps }, // failures on purpose would fill the screen
     new AbortController().signal,
   );
   const operatorToken = readFileSync(join(stateDir, 'operator-token'), 'utf8').trim();

@@ -23,6 +23,7 @@ import { appendTimeline } from '../ingest/timeline.ts';
 import type { AuthenticatedHost } from '../ingest/verify-upload.ts';
 import { appendEvents } from '../live/events.ts';
 import type { IssuedCertificate } from '../pki/certificate-authority.ts';
+import { EXPIRED_RENEWAL_MS } from './host-identity.ts';
 
 const DetailSchema = z.strictObject({
   siteId: z.string(),
@@ -74,6 +75,7 @@ async function recordCertificate(
   orgId: string,
   hostId: string,
   { serial, notAfter }: IssuedCertificate,
+  now: Date,
 ): Promise<void> {
   await tx.query('INSERT INTO host_certificates (org_id, serial, host_id, not_after) VALUES ($1, $2, $3, $4)', [
     orgId,
@@ -81,7 +83,11 @@ async function recordCertificate(
     hostId,
     notAfter,
   ]);
-  await tx.query('DELETE FROM host_certificates WHERE host_id = $1 AND not_after < now()', [hostId]);
+  // Kept as long as one may renew with it.
+  await tx.query('DELETE FROM host_certificates WHERE host_id = $1 AND not_after < $2', [
+    hostId,
+    new Date(now.getTime() - EXPIRED_RENEWAL_MS),
+  ]);
 }
 
 async function enrolNew(
@@ -154,7 +160,7 @@ async function enrol(context: ServerContext, request: EnrollRequest): Promise<z.
       hostId,
       now,
     ]);
-    await recordCertificate(tx, orgId, hostId, certificate);
+    await recordCertificate(tx, orgId, hostId, certificate, now);
     await appendEvents(tx, orgId, [{ kind: 'host', hostId, id: hostId }], now);
     return host.name;
   });
@@ -192,6 +198,7 @@ export function addEnrollmentRoute(router: Router<null>, context: ServerContext)
   });
 }
 
+/** The router authenticates with `authenticateForRenewal`. */
 export function addRenewalRoute(router: Router<AuthenticatedHost>, context: ServerContext): void {
   router.add({
     method: 'POST',
@@ -200,8 +207,9 @@ export function addRenewalRoute(router: Router<AuthenticatedHost>, context: Serv
     body: RenewRequestSchema,
     response: RenewResponseSchema,
     handle: async ({ principal: { orgId, hostId }, body }) => {
-      const certificate = await context.authority.certifyHost(body.csrPem, { orgId, hostId }, context.clock.wallMs());
-      await context.store.withOrg(orgId, (tx) => recordCertificate(tx, orgId, hostId, certificate));
+      const now = nowOf(context);
+      const certificate = await context.authority.certifyHost(body.csrPem, { orgId, hostId }, now.getTime());
+      await context.store.withOrg(orgId, (tx) => recordCertificate(tx, orgId, hostId, certificate, now));
       return { certificatePem: certificate.pem };
     },
   });
