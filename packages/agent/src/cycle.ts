@@ -269,9 +269,12 @@ export class Cycle {
   async #upload(): Promise<void> {
     const { server, queue, health, paths, config } = this.#deps;
     await this.#renew();
-    await drainQueue({ queue, server, health, evidenceDirectory: paths.evidence }, this.#signal);
-    queue.prune(config.uploadedRetentionDays);
-    reportQueue(queue, health);
+    try {
+      await drainQueue({ queue, server, health, evidenceDirectory: paths.evidence }, this.#signal);
+      queue.prune(config.uploadedRetentionDays);
+    } finally {
+      reportQueue(queue, health); // also of a server that is away it is known what could not be read
+    }
   }
 
   #writeHealth(): void {

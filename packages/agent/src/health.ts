@@ -24,6 +24,8 @@ const NO_STATS: QueueStats = {
   totalUploaded: 0,
   dead: 0,
   lost: 0,
+  unreadable: 0,
+  refused: 0,
   readyForRetry: 0,
   oldestPendingMs: null,
 };
@@ -94,6 +96,7 @@ export class HealthRegistry {
         totalPending: queue.totalPending,
         totalUploaded: queue.totalUploaded,
         dead: queue.dead,
+        stuck: queue.dead + queue.lost + queue.unreadable,
         readyForRetry: queue.readyForRetry,
         oldestPending: queue.oldestPendingMs === null ? null : instant(queue.oldestPendingMs),
       },

@@ -36,6 +36,9 @@ const SCHEMA = `
   INSERT OR IGNORE INTO number VALUES ('cursor', 0), ('uploaded', 0);
 `;
 
+/** The code of a bundle whose file is there and could not be read (EACCES, EIO, EMFILE). */
+export const EVIDENCE_UNREADABLE = 'EVIDENCE_UNREADABLE';
+
 export interface QueuedBundle {
   readonly bundleId: string;
   readonly path: string;
@@ -65,6 +68,10 @@ export interface QueueStats {
   readonly totalUploaded: number;
   readonly dead: number;
   readonly lost: number;
+  /** Pending, but the last try could not read the file. */
+  readonly unreadable: number;
+  /** Pending, but the server refused it at least once. */
+  readonly refused: number;
   readonly readyForRetry: number;
   readonly oldestPendingMs: number | null;
 }
@@ -125,7 +132,10 @@ export function openQueue(path: string, sources: QueueSources): Queue {
     again: db.prepare(
       `UPDATE bundle SET state = ?, tries = tries + 1, refusals = refusals + ?, due_ms = ?, code = ? WHERE bundle_id = ?`,
     ),
-    end: db.prepare(`UPDATE bundle SET state = ?, ended_ms = ? WHERE bundle_id = ?`),
+    // Whoever gives a bundle back or finds it gone has looked at its file: it is not unreadable any more.
+    end: db.prepare(
+      `UPDATE bundle SET state = ?, ended_ms = ?, code = nullif(code, '${EVIDENCE_UNREADABLE}') WHERE bundle_id = ?`,
+    ),
     tries: db.prepare('SELECT tries, refusals FROM bundle WHERE bundle_id = ?'),
     receipt: db.prepare(
       `SELECT log_index AS "index", leaf_hash AS leafHash, promise FROM bundle WHERE bundle_id = ? AND state = 'uploaded'`,
@@ -135,6 +145,8 @@ export function openQueue(path: string, sources: QueueSources): Queue {
               (SELECT value FROM number WHERE name = 'uploaded') AS totalUploaded,
               (SELECT count(*) FROM bundle WHERE state = 'dead') AS dead,
               (SELECT count(*) FROM bundle WHERE state = 'lost') AS lost,
+              (SELECT count(*) FROM bundle WHERE state IN ('pending', 'uploading') AND code = '${EVIDENCE_UNREADABLE}') AS unreadable,
+              (SELECT count(*) FROM bundle WHERE state IN ('pending', 'uploading') AND refusals > 0) AS refused,
               (SELECT count(*) FROM bundle WHERE ${due}) AS readyForRetry,
               (SELECT min(enqueued_ms) FROM bundle WHERE state IN ('pending', 'uploading')) AS oldestPendingMs`,
     ),

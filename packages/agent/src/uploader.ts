@@ -9,7 +9,7 @@ import { type IngestResult, MAX_INGEST_BUNDLES, MAX_INGEST_BYTES } from '@holdfa
 import { hasCode } from '@holdfast/core';
 import type { HealthRegistry } from './health.ts';
 import type { ServerPort } from './ports.ts';
-import type { Queue, QueuedBundle, Settlement } from './queue.ts';
+import { EVIDENCE_UNREADABLE, type Queue, type QueuedBundle, type Settlement } from './queue.ts';
 
 /** Keys, quotes and the id around each base64 envelope. */
 const OVERHEAD_BYTES = 100;
@@ -52,7 +52,7 @@ async function loadBundle({ bundleId, path }: QueuedBundle, directory: string): 
     // Only an absent file is lost; one that cannot be read now (EACCES, EIO, EMFILE) may be readable later.
     const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
     return {
-      settlement: isMissing ? { bundleId, kind: 'lost' } : { bundleId, kind: 'retry', code: 'EVIDENCE_UNREADABLE' },
+      settlement: isMissing ? { bundleId, kind: 'lost' } : { bundleId, kind: 'retry', code: EVIDENCE_UNREADABLE },
     };
   }
 }
@@ -146,9 +146,11 @@ export async function drainQueue(deps: UploaderDeps, signal: AbortSignal): Promi
   }
 }
 
-/** Shows in health what the queue can no longer deliver by itself. */
+/** Shows in health what the queue can no longer deliver by itself, and what it has not been able to (C-30, P-30). */
 export function reportQueue(queue: Queue, health: HealthRegistry): void {
-  const { dead, lost } = queue.stats();
+  const { dead, lost, unreadable, refused } = queue.stats();
+  health.set('evidence-unreadable', 'critical', unreadable > 0 ? `${unreadable} bundles cannot be read` : null);
+  health.set('evidence-refused', 'warning', refused > 0 ? `${refused} bundles were refused and are tried again` : null);
   health.set('evidence-dead', 'critical', dead > 0 ? `${dead} bundles were refused for good by the server` : null);
   health.set('evidence-lost', 'critical', lost > 0 ? `${lost} bundles are gone from the evidence store` : null);
 }

@@ -1,6 +1,6 @@
 /** The queue drained over real TLS, with everything that goes wrong on the way (C-32 to C-34). */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { MAX_INGEST_BUNDLES, MAX_INGEST_BYTES } from '@holdfast/api';
@@ -256,7 +256,58 @@ describe('uploading', () => {
     await drain.run();
     assert.deepEqual(plane.accepted, [idOf(2)]);
     assert.equal(drain.queue.stats().lost, 3);
+    assert.equal(drain.health.snapshot(drain.queue.stats()).queue.stuck, 3);
     assert.ok(drain.conditions.includes('evidence-lost'));
+  });
+
+  it('C-30, P-30: evidence that cannot be read is critical, counts as stuck, and arrives once it can be read', async (t) => {
+    await using plane = await ControlPlane.start();
+    const drain = new Drain(t, plane);
+    drain.add(3);
+    const [first, second] = [join(drain.evidence, '1.json'), join(drain.evidence, '2.json')];
+    rmSync(first);
+    mkdirSync(first); // EISDIR, as EIO is
+    chmodSync(second, 0o000); // EACCES, but not for root
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) chmodSync(join(drain.evidence, '..'), 0o711);
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      await drain.run();
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+    assert.deepEqual(plane.accepted, [idOf(3)]);
+    assert.deepEqual(drain.conditions, ['evidence-unreadable']);
+    const { conditions, queue, status } = drain.health.snapshot(drain.queue.stats());
+    assert.equal(conditions[0]?.severity, 'critical');
+    assert.deepEqual([queue.stuck, queue.totalPending, queue.dead], [2, 2, 0]);
+    assert.equal(status, 'failing');
+    rmSync(first, { recursive: true });
+    writeFileSync(first, '1');
+    chmodSync(second, 0o400);
+    await drain.time.advance(120_000);
+    // Read, and given back because nobody answered: it is stuck no more.
+    plane.intercept = () => ({ status: 500 });
+    await assert.rejects(drain.run(), (error) => hasCode(error, 'ERR_AGENT_CONNECTION'));
+    assert.deepEqual(drain.conditions, []);
+    plane.intercept = () => undefined;
+    await drain.run();
+    assert.deepEqual(plane.accepted, [idOf(3), idOf(1), idOf(2)]);
+    assert.equal(drain.health.snapshot(drain.queue.stats()).queue.stuck, 0);
+  });
+
+  it('C-30: a bundle that was refused is shown until it is taken or dead', async (t) => {
+    await using plane = await ControlPlane.start();
+    const drain = new Drain(t, plane);
+    drain.add(1);
+    const refusal = { bundleId: idOf(1), status: 'rejected', code: 'X', index: null, leafHash: null, promise: null };
+    plane.intercept = () => ({ status: 200, body: { results: [refusal] } });
+    await drain.run();
+    assert.deepEqual(drain.conditions, ['evidence-refused']);
+    plane.intercept = () => undefined;
+    await drain.time.advance(120_000);
+    await drain.run();
+    assert.deepEqual(drain.conditions, []);
   });
 
   it('C-34: a bundle no request can carry is dead without being sent', async (t) => {

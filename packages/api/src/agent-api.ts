@@ -82,7 +82,10 @@ export const AgentHealthSchema = z.strictObject({
   queue: z.strictObject({
     totalPending: z.int(),
     totalUploaded: z.int(),
+    /** Refused for good by the server. */
     dead: z.int(),
+    /** What does not arrive unless a person does something: dead, lost, or unreadable. */
+    stuck: z.int().default(0),
     readyForRetry: z.int(),
     oldestPending: InstantSchema.nullable(),
   }),

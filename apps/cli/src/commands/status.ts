@@ -55,7 +55,7 @@ async function hostStatus(root: string, signal: AbortSignal): Promise<CommandRes
     `baseline ${guard.baselineHash ?? 'none: every check is unknown'}`,
     agent === null
       ? 'agent: no health to be read'
-      : `agent: ${agent.status} since ${agent.since}, server ${agent.server}, ${agent.queue.totalPending} queued`,
+      : `agent: ${agent.status} since ${agent.since}, server ${agent.server}, ${agent.queue.totalPending} queued${agent.queue.stuck > 0 ? `, ${agent.queue.stuck} STUCK` : ''}`,
     ...(agent?.conditions.map(({ severity, code, message }) => `  ${severity}: ${message} (${code})`) ?? []),
   ];
   return { data: { guard, agent }, text: lines.join('\n'), exitCode: guard.frozen ? 1 : 0 };
