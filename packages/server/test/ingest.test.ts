@@ -280,7 +280,7 @@ describe('evidence ingest', needs('embedded-postgres'), () => {
     assert.equal(story.state, 'fixed');
     assert.deepEqual(
       story.history.map(({ state }) => state),
-      ['detected', 'fixed', 'fixed'],
+      ['detected', 'verifying', 'fixed'],
     );
     const timeline = (await bed.api('GET', `/hosts/${fresh.trust.hostId}/timeline`)).body as {
       items: { kind: string }[];

@@ -1,13 +1,12 @@
 /**
- * Remediations as the console shows them (W-04). Evidence and live progress move the same state; a
- * state that evidence proves is never undone by progress, which is only what the agent says.
+ * Remediations as the console shows them (W-04). Evidence and live progress are kept as they were
+ * heard; what became of the remediation is the last state of the story they tell together.
  */
-import type { Progress } from '@holdfast/api';
 import type { Outcome } from '@holdfast/evidence';
 import type { Transaction } from '@holdfast/store';
+import { type RemediationState, type StoryStep, tellStory } from './remediation-story.ts';
 import type { VerifiedUpload } from './verify-upload.ts';
 
-type RemediationState = Progress['state'];
 export interface RemediationStep {
   readonly remediationId: string;
   readonly check: string;
@@ -25,7 +24,6 @@ export const OPEN_STATES: readonly RemediationState[] = [
   'confirming',
   'deferred',
 ];
-const isOpen = (state: string): boolean => OPEN_STATES.some((open) => open === state);
 
 /** What the outcome of a bundle says about the remediation it belongs to; `null`: nothing. */
 const STATE_OF_OUTCOME: Record<Outcome, RemediationState | null> = {
@@ -33,7 +31,7 @@ const STATE_OF_OUTCOME: Record<Outcome, RemediationState | null> = {
   allow: 'applying',
   'needs-approval': 'waiting',
   deferred: 'deferred',
-  committed: 'fixed', // verified by the change itself; the re-check follows
+  committed: 'verifying', // C-19: fixed is only what a look after the change proves
   pass: 'fixed',
   reverted: 'reverted',
   failed: 'failed',
@@ -59,42 +57,65 @@ export function stepsFromEvidence(uploads: readonly VerifiedUpload[]): Remediati
 }
 
 interface Current {
-  remediation_id: string;
-  host_id: string;
-  check_name: string;
-  operation: string | null;
-  state: RemediationState;
-  proven: boolean;
-  opened_at: Date;
-  updated_at: Date;
+  readonly remediation_id: string;
+  readonly host_id: string;
+  readonly check_name: string;
+  readonly operation: string | null;
+  readonly state: RemediationState;
+  readonly proven: boolean;
+  readonly opened_at: Date;
+  readonly updated_at: Date;
+}
+interface StoredStep extends StoryStep {
+  readonly remediation_id: string;
 }
 
-function advance(current: Current | undefined, hostId: string, step: RemediationStep): Current {
-  const at = new Date(step.at);
-  const proven = step.bundleId !== null;
-  if (current === undefined)
-    return {
-      remediation_id: step.remediationId,
+const toStored = ({ remediationId, state, at, bundleId }: RemediationStep): StoredStep => ({
+  remediation_id: remediationId,
+  state,
+  at: new Date(at),
+  bundleId,
+});
+
+/**
+ * The steps that tell something new, in order. A drift that waits for a person is seen again by every
+ * look at it; all that evidence is kept as evidence, and not once more here.
+ */
+function selectNews(known: readonly StoredStep[], fresh: readonly StoredStep[]): StoredStep[] {
+  const kept: StoredStep[] = [...known];
+  const news: StoredStep[] = [];
+  for (const step of fresh.toSorted((a, b) => a.at.getTime() - b.at.getTime())) {
+    const [before, after] = [tellStory(kept), tellStory([...kept, step])];
+    if (JSON.stringify(before) === JSON.stringify(after)) continue;
+    kept.push(step);
+    news.push(step);
+  }
+  return news;
+}
+
+function summarise(
+  current: Current | undefined,
+  hostId: string,
+  steps: readonly RemediationStep[],
+  story: readonly StoryStep[],
+): Current[] {
+  const [named] = steps;
+  const [first, last] = [story.at(0), story.at(-1)];
+  if (named === undefined || first === undefined || last === undefined) return [];
+  const knownCheck = current?.check_name ?? '';
+  return [
+    {
+      remediation_id: named.remediationId,
       host_id: hostId,
-      check_name: step.check,
-      operation: step.operation,
-      state: step.state,
-      proven,
-      opened_at: at,
-      updated_at: at,
-    };
-  const named = {
-    ...current,
-    check_name: current.check_name === '' ? step.check : current.check_name,
-    operation: current.operation ?? step.operation,
-    opened_at: at < current.opened_at ? at : current.opened_at,
-  };
-  const settled = current.proven && !isOpen(current.state);
-  // A check that found the drift starts the story; told late, it does not undo what followed.
-  if (at < current.updated_at || (settled && (!proven || step.state === 'applying'))) return named;
-  // A re-check that still fails after a fix means the fix did not hold.
-  const state = settled && current.state === 'fixed' && step.state === 'detected' ? 'failed' : step.state;
-  return { ...named, state, proven, updated_at: at };
+      // The evidence of a change names the operation, that of a check the check.
+      check_name: knownCheck === '' ? (steps.find(({ check }) => check !== '')?.check ?? '') : knownCheck,
+      operation: current?.operation ?? steps.find(({ operation }) => operation !== null)?.operation ?? null,
+      state: last.state,
+      proven: last.bundleId !== null,
+      opened_at: first.at,
+      updated_at: last.at,
+    },
+  ];
 }
 
 /** @returns ids of the remediations that were touched, sorted: rows are always locked in one order */
@@ -111,15 +132,19 @@ export async function recordSteps(
     [ids],
   );
   const known = new Map(rows.map((row) => [row.remediation_id, row]));
-  const next = new Map<string, Current>();
-  const accepted: RemediationStep[] = [];
-  for (const step of steps.toSorted((a, b) => a.at.localeCompare(b.at))) {
-    const current = next.get(step.remediationId) ?? known.get(step.remediationId);
-    if (current !== undefined && current.host_id !== hostId) continue; // another host's: not this one's to tell
-    next.set(step.remediationId, advance(current, hostId, step));
-    accepted.push(step);
-  }
-  const list = ids.flatMap((id) => next.get(id) ?? []);
+  const told = Map.groupBy(await readSteps(tx, ids), (step) => step.remediation_id);
+  const heard = Map.groupBy(steps, (step) => step.remediationId);
+  const news: StoredStep[] = [];
+  const list = ids.flatMap((id): Current[] => {
+    const current = known.get(id);
+    if (current !== undefined && current.host_id !== hostId) return []; // another host's: not this one's to tell
+    const [before, own] = [told.get(id) ?? [], heard.get(id) ?? []];
+    const added = selectNews(before, own.map(toStored));
+    if (added.length === 0) return [];
+    news.push(...added);
+    return summarise(current, hostId, own, tellStory([...before, ...added]));
+  });
+  if (list.length === 0) return [];
   await tx.query(
     `INSERT INTO remediations (org_id, remediation_id, host_id, check_name, operation, state, proven, opened_at, updated_at)
      SELECT $1, u.* FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::timestamptz[]) u
@@ -142,11 +167,19 @@ export async function recordSteps(
      SELECT $1, u.* FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[]) u ON CONFLICT DO NOTHING`,
     [
       orgId,
-      accepted.map((step) => step.remediationId),
-      accepted.map((step) => step.at),
-      accepted.map((step) => step.state),
-      accepted.map((step) => step.bundleId),
+      news.map((step) => step.remediation_id),
+      news.map((step) => step.at),
+      news.map((step) => step.state),
+      news.map((step) => step.bundleId),
     ],
   );
   return list.map((row) => row.remediation_id);
+}
+
+/** Everything that was heard of these remediations, as it was kept. */
+export function readSteps(tx: Transaction, remediationIds: readonly string[]): Promise<StoredStep[]> {
+  return tx.query<StoredStep>(
+    'SELECT remediation_id, state, at, bundle_id AS "bundleId" FROM remediation_history WHERE remediation_id = ANY ($1::uuid[])',
+    [remediationIds],
+  );
 }

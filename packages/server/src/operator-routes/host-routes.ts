@@ -14,7 +14,8 @@ import type { Transaction } from '@holdfast/store';
 import { z } from 'zod';
 import { nowOf, type ServerContext } from '../context.ts';
 import type { Router } from '../http/route.ts';
-import { OPEN_STATES } from '../ingest/remediations.ts';
+import { OPEN_STATES, readSteps } from '../ingest/remediations.ts';
+import { tellStory } from '../ingest/remediation-story.ts';
 import { notFound } from '../log/transparency-log.ts';
 import { CursorSchema, cutPage, decodeCursor, LimitSchema } from './cursor.ts';
 import { readHosts } from './read-hosts.ts';
@@ -90,21 +91,13 @@ async function readRemediations(
       filter.limit,
     ],
   );
-  const steps = await tx.query<{
-    remediation_id: string;
-    state: Remediation['state'];
-    at: Date;
-    bundle_id: string | null;
-  }>(
-    'SELECT remediation_id, state, at, bundle_id FROM remediation_history WHERE remediation_id = ANY ($1::uuid[]) ORDER BY at, bundle_id NULLS FIRST',
-    [rows.map((row) => row.remediationId)],
-  );
-  const histories = Map.groupBy(steps, (step) => step.remediation_id);
+  const ids = rows.map(({ remediationId }) => remediationId);
+  const steps = Map.groupBy(await readSteps(tx, ids), (step) => step.remediation_id);
   return rows.map(({ opened_at, ...row }) => {
-    const history = (histories.get(row.remediationId) ?? []).map(({ state, at, bundle_id }) => ({
+    const history = tellStory(steps.get(row.remediationId) ?? []).map(({ state, at, bundleId }) => ({
       state,
       at: at.toISOString(),
-      bundleId: bundle_id,
+      bundleId,
     }));
     return { opened: opened_at.toISOString(), remediation: Object.assign(row, { history }) };
   });
