@@ -49,7 +49,7 @@ const DEBIAN_PACKAGES = [
 
 /** What each command runs on Node 26 once everything is there. */
 const COMMANDS = {
-  start: ['apps/cli/src/main.ts', 'up', '--demo'],
+  start: ['apps/cli/src/main.ts', 'up', '--demo'], // after the page is built
   test: ['scripts/test.ts'],
   check: ['scripts/check.ts'],
   bench: ['scripts/bench.ts'],
@@ -154,4 +154,10 @@ if (Number(process.versions.node.split('.')[0]) < 20)
   fail(`Node 20 or newer is needed to begin; this is ${process.version}`);
 installDebianPackages(command);
 installNpmPackages();
+if (
+  command === 'start' &&
+  spawnSync(NODE, ['scripts/build-console.ts'], { cwd: REPOSITORY, stdio: 'inherit' }).status !== 0
+) {
+  fail('the console could not be built; see above');
+}
 handOver(command);

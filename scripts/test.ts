@@ -6,7 +6,7 @@
  * `npm test -- audit guard` runs only the files whose path contains one of the words.
  */
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { buildConsole } from './build-console.ts';
 import { listFiles, REPOSITORY } from './repository.ts';
 
 const words = process.argv.slice(2);
@@ -31,18 +31,6 @@ function run(title: string, files: readonly string[], concurrency: number): bool
       ...files,
     ],
     { cwd: REPOSITORY, stdio: 'inherit' },
-  );
-  return result.status === 0;
-}
-
-function buildConsole(): boolean {
-  const result = spawnSync(
-    process.execPath,
-    [join(REPOSITORY, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn'],
-    {
-      cwd: join(REPOSITORY, 'apps/console'),
-      stdio: 'inherit',
-    },
   );
   return result.status === 0;
 }
