@@ -15,9 +15,14 @@ import { runHoldfast, startHostProcesses } from './host-processes.ts';
 const LAB_AGENT_CONFIG = `pollIntervalS = 10
 coolDownS = 0
 flapLimit = 10000
+healLimit = 10000
+breakerFailures = 10000
 logLevel = "info"
 `;
 const UNITS = ['holdfast-guard.service', 'holdfast-watchdog.timer', 'holdfast-agent.service'] as const;
+/** At every boot before the network: there is nothing to recover now. */
+const BOOT_UNIT = 'holdfast-recover.service';
+const SYSTEMCTL = '/usr/bin/systemctl';
 const COMMAND_TIMEOUT_MS = 60_000;
 
 export interface FleetDeps {
@@ -80,7 +85,14 @@ async function startHost(deps: FleetDeps, host: string, signal: AbortSignal): Pr
   const policy = lab.kind === 'linux' ? DEFAULT_AGENT_POLICY : formatAgentPolicy({ uid: process.getuid?.() ?? 0 });
   await write(paths.policy, Buffer.from(policy));
   if (lab.kind === 'simulated') return startHostProcesses(lab.hostDirectory(host));
-  for (const unit of UNITS) await lab.startUnit(host, unit, signal);
+  for (const args of [
+    ['enable', BOOT_UNIT],
+    ['enable', '--now', ...UNITS],
+  ] as const) {
+    const result = await lab.exec(host, [SYSTEMCTL, ...args], signal, { timeoutMs: COMMAND_TIMEOUT_MS });
+    if (result.exitCode === 0) continue;
+    throw commandFailed(host, ['systemctl', ...args], result.exitCode, Buffer.from(result.stderr).toString());
+  }
   return { [Symbol.asyncDispose]: async () => undefined }; // units end with their host
 }
 
@@ -108,7 +120,7 @@ function inDirectory({ lab }: FleetDeps, host: string, signal: AbortSignal): Run
 }
 
 function commandFailed(host: string, args: readonly string[], exitCode: number | null, stderr: string): HoldfastError {
-  return new HoldfastError(`\`holdfast ${args[0] ?? ''}\` failed on ${host}: ${stderr.trim()}`, {
+  return new HoldfastError(`\`${args[0] ?? ''}\` failed on ${host}: ${stderr.trim()}`, {
     code: 'ERR_LAB_COMMAND_FAILED',
     fields: { host, exitCode: exitCode ?? -1 },
   });

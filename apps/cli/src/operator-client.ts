@@ -35,6 +35,11 @@ export function readEndpoint(
   return given ?? EndpointSchema.parse(JSON.parse(readOrExplain(endpointPath(stateDirectory)))).consoleUrl;
 }
 
+/** Where hosts connect to the control plane of this state directory. @throws `ERR_CLI_NOT_SET_UP` */
+export function readAgentUrl(stateDirectory: string): string {
+  return EndpointSchema.parse(JSON.parse(readOrExplain(endpointPath(stateDirectory)))).agentUrl;
+}
+
 /** @param stateDirectory of a server on this machine; the environment goes before it */
 export function openOperatorClient(
   stateDirectory: string,

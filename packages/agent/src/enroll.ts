@@ -92,7 +92,10 @@ export async function enrollHost(options: EnrollOptions, signal: AbortSignal): P
       simulated: options.simulated,
       labels: options.labels,
     };
-    const { trust, certificatePem } = await postEnrollment(withRetry(transport, sleep), request, signal);
+    const answer = await postEnrollment(withRetry(transport, sleep), request, signal);
+    const { certificatePem } = answer;
+    // The address that was just seen to work from here: the server has several, and names one to everybody.
+    const trust: Trust = { ...answer.trust, serverUrl: new URL(serverUrl).origin };
     requireOurs(trust, certificatePem, keyPem, fingerprint);
     writeFileAtomically(paths.tlsCertificate, certificatePem, 0o644, { uid: agentUid, gid: agentGid });
     // A crash between writing and giving away, in an earlier run, would leave root's key with the agent.

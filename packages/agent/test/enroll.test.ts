@@ -84,6 +84,17 @@ function enrol(
 const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
 
 describe('enrolment', () => {
+  it('T-08: goes on by the address that it enrolled by, whatever the server calls itself', async (t) => {
+    await using plane = await ControlPlane.start();
+    enrolling(plane, (answer) => ({
+      ...answer,
+      trust: { ...Object(answer['trust']), serverUrl: 'https://elsewhere.example:7443' },
+    }));
+    const { paths, done } = enrol(t, plane, tokenFor(plane.ca));
+    assert.equal((await done).serverUrl, plane.url);
+    assert.equal(TrustSchema.parse(JSON.parse(readFileSync(paths.trust, 'utf8'))).serverUrl, plane.url);
+  });
+
   it('T-08: proves the host key, gets a certificate for its own TLS key, and writes what the daemons read', async (t) => {
     await using plane = await ControlPlane.start();
     const { requests } = enrolling(plane);

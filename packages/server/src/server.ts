@@ -105,6 +105,19 @@ function claimStateDirectory({ stateDir, orgId }: ServerConfig): void {
     throw new HoldfastError('the state directory belongs to another org', { code: 'ERR_SERVER_CONFIG' });
 }
 
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new HoldfastError('the server cannot listen', {
+      code: 'ERR_SERVER_LISTEN',
+      fields: { host, port, reason },
+      cause,
+    });
+  }
+}
+
 async function createAgentApp(
   context: ServerContext,
   config: ServerConfig,
@@ -138,7 +151,7 @@ async function createAgentApp(
   const hosts = new Router(app, 'host', (request) => authenticateHost(context, request), routes);
   addRenewalRoute(new Router(app, 'host', (request) => authenticateForRenewal(context, request), routes), context);
   addAgentRoutes(hosts, context);
-  await app.listen({ host: config.agents.host, port: config.agents.port });
+  await listen(app, config.agents.host, config.agents.port);
   return app;
 }
 
@@ -178,7 +191,7 @@ async function createOperatorApp(
     handle: async ({ reply }) => void (await reply.send(buildOpenApi(routes))),
   });
   serveConsole(app, directory);
-  await app.listen({ host, port });
+  await listen(app, host, port);
   const live = attachLiveSocket(app.server, context, {
     authorise: (request) => identify(context.store, request.headers, new Date(context.clock.wallMs())),
   });

@@ -1,14 +1,24 @@
 /** `holdfast lab …`: build, look into, break, mend and remove lab hosts from any terminal. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { HoldfastError } from '@holdfast/core';
-import { BREAKABLE_CHECKS, type BreakableCheck, createLab, type Lab, openLab, requireLinuxLab } from '@holdfast/lab';
+import { EnrollmentTokenSchema, SummarySchema } from '@holdfast/api';
+import { hasCode, HoldfastError } from '@holdfast/core';
+import { loadSigner } from '@holdfast/crypto';
+import { BREAKABLE_CHECKS, type BreakableCheck, type Lab, openLab, requireLinuxLab } from '@holdfast/lab';
+import { startFleet } from '../lab-fleet.ts';
+import { openOperatorClient, readAgentUrl } from '../operator-client.ts';
 import { type CommandResult, formatTable } from '../output.ts';
-import { REPOSITORY } from '../repository.ts';
-import { labDirectory } from '../server-state.ts';
+import { baselineKeyPath, endpointPath, labDirectory } from '../server-state.ts';
+import { newStateLab } from '../state-lab.ts';
 
 interface StateOption {
   readonly state: string;
+}
+
+/** By its real path, as a control plane knows it: ids of labs follow from it. */
+function stateOf({ state }: StateOption): string {
+  mkdirSync(state, { recursive: true, mode: 0o711 }); // the database's user passes through
+  return realpathSync(resolve(state));
 }
 
 const directoryOf = ({ state }: StateOption): string => labDirectory(resolve(state));
@@ -41,10 +51,46 @@ export async function up(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const kind = chooseLabKind(options.simulated);
-  const lab = createLab({ directory: directoryOf(options), hosts: options.hosts, repositoryRoot: REPOSITORY, kind });
+  const stateDirectory = stateOf(options);
+  const lab = await newStateLab(stateDirectory, { hosts: options.hosts, kind });
   await lab.up(signal);
+  let enrolment: string;
+  try {
+    enrolment = await enrolLab(lab, stateDirectory, signal);
+  } catch (error) {
+    await lab.down();
+    throw error;
+  }
   const result = await status(options, signal);
-  return { ...result, text: `${result.text}\nremove it with \`holdfast lab down\`` };
+  return { ...result, text: `${result.text}\n${enrolment}\nremove it with \`holdfast lab down\`` };
+}
+
+/** Enrols the hosts when a control plane answers on this state directory. @returns what to tell */
+async function enrolLab(lab: Lab, stateDirectory: string, signal: AbortSignal): Promise<string> {
+  if (!existsSync(endpointPath(stateDirectory))) return 'no control plane runs here: the hosts are not enrolled';
+  const client = openOperatorClient(stateDirectory, {}, signal);
+  try {
+    await client.get('/summary', SummarySchema);
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CLI_SERVER_UNREACHABLE')) throw error;
+    return 'the control plane does not answer: the hosts are not enrolled';
+  }
+  if (lab.kind === 'simulated') {
+    return 'simulated hosts are not enrolled: their guard and agent run under `holdfast up --demo --simulated`';
+  }
+  const agentUrl = new URL(readAgentUrl(stateDirectory));
+  agentUrl.hostname = lab.gatewayAddress; // the control plane's certificate names it
+  const fleet = await startFleet(
+    {
+      lab,
+      agentUrl: agentUrl.origin,
+      createToken: async () => (await client.post('/enrollment-tokens', {}, EnrollmentTokenSchema)).token,
+      baselineSigner: loadSigner(baselineKeyPath(stateDirectory)),
+    },
+    signal,
+  );
+  await fleet[Symbol.asyncDispose](); // holds nothing: units end with their host
+  return 'the hosts are enrolled; guard and agent run on each';
 }
 
 export async function down(options: StateOption): Promise<CommandResult> {
@@ -97,7 +143,7 @@ export async function exec(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const lab = openLab(directoryOf(options));
-  const [program, ...args] = argv;
+  const [program, ...args] = argv[0] === '--' ? argv.slice(1) : argv;
   if (program === undefined || !program.startsWith('/')) {
     throw new HoldfastError('a program is given by its absolute path', { code: 'ERR_CLI_USAGE' });
   }

@@ -7,6 +7,7 @@ import { signInUrl, startControlPlane } from '../control-plane.ts';
 import { openOperatorClient, readEndpoint } from '../operator-client.ts';
 import { type CommandResult, formatTable } from '../output.ts';
 import { narrate } from '../progress.ts';
+import { labGateway } from '../state-lab.ts';
 import { untilAborted } from '../until-aborted.ts';
 
 interface StateOption {
@@ -29,6 +30,15 @@ function parseListen(text: string): { host: string; port: number } {
   return { host: match[1].replaceAll(/[[\]]/g, ''), port: Number(match[2]) };
 }
 
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** What the certificate names, the first of which hosts are told; last the address that lab hosts come by. */
+function namesOf(publicName: string, listenHost: string, stateDirectory: string): string[] {
+  const given = publicName.split(',').filter((name) => name !== '');
+  const own = ANY_ADDRESS.has(listenHost) ? '127.0.0.1' : listenHost;
+  return [...(given.length > 0 ? given : [own]), labGateway(stateDirectory)].filter((name) => name !== undefined);
+}
+
 function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -45,14 +55,13 @@ export async function serve(options: ServeOptions, signal: AbortSignal): Promise
   mkdirSync(options.state, { recursive: true, mode: 0o711 });
   const tls =
     tlsCert === undefined || tlsKey === undefined ? {} : { tls: { cert: readPem(tlsCert), key: readPem(tlsKey) } };
+  const stateDirectory = realpathSync(resolve(options.state));
+  const agents = parseListen(options.agentListen);
   await using controlPlane = await startControlPlane(
     {
-      stateDirectory: realpathSync(resolve(options.state)),
+      stateDirectory,
       console: { ...parseListen(options.consoleListen), ...tls },
-      agents: {
-        ...parseListen(options.agentListen),
-        names: options.publicName.split(',').filter((name) => name !== ''),
-      },
+      agents: { ...agents, names: namesOf(options.publicName, agents.host, stateDirectory) },
       databaseUrl: process.env['DATABASE_URL'],
     },
     signal,

@@ -7,15 +7,15 @@ import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import { loadSigner } from '@holdfast/crypto';
-import { createLab, type Lab } from '@holdfast/lab';
+import type { Lab } from '@holdfast/lab';
 import { choosePort, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { showDrift } from '../demo-drift.ts';
 import { startFleet } from '../lab-fleet.ts';
 import { startLocalHost } from '../local-host.ts';
 import type { CommandResult } from '../output.ts';
 import { narrate } from '../progress.ts';
-import { REPOSITORY } from '../repository.ts';
-import { baselineKeyPath, labDirectory } from '../server-state.ts';
+import { baselineKeyPath } from '../server-state.ts';
+import { newStateLab } from '../state-lab.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { chooseLabKind } from './lab.ts';
 
@@ -53,12 +53,7 @@ async function upDemo(
   if (kind === 'simulated')
     narrate('hosts are SIMULATED: real lab hosts need root on Linux with systemd-nspawn, nft and ip');
   rmSync(join(stateDirectory, 'server'), { recursive: true, force: true }); // each demo tells its story from the beginning
-  const lab = createLab({
-    directory: labDirectory(stateDirectory),
-    hosts: options.hosts,
-    repositoryRoot: REPOSITORY,
-    kind,
-  });
+  const lab = await newStateLab(stateDirectory, { hosts: options.hosts, kind });
   stack.defer(() => lab.down());
   narrate(`building ${options.hosts} ${kind} hosts and starting the control plane`);
   // The address that hosts reach us at exists once the lab is up.

@@ -37,6 +37,11 @@ export const SERVER_ERRORS = {
     title: 'The server’s configuration cannot work',
     text: 'The operator listener serves plain HTTP on loopback only; anywhere else it needs a certificate and a key. Or the state directory belongs to another database.',
   },
+  ERR_SERVER_LISTEN: {
+    remedy: 'fix-input',
+    title: 'The server cannot listen on that address',
+    text: 'Another program listens on the address and port, the address is not one of this machine, or the port needs more rights. Choose another with `--console-listen` or `--agent-listen`.',
+  },
   ERR_SERVER_INTERNAL: {
     remedy: 'retry',
     title: 'Something went wrong here',
