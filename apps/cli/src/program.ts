@@ -39,6 +39,7 @@ export function createProgram(signal: AbortSignal): Command {
   addEvidence(program, signal);
   addAudit(program, signal);
   addBaseline(program, signal);
+  addPolicy(program, signal);
   addLab(program, signal);
   return program;
 }
@@ -322,6 +323,21 @@ function addBaseline(program: Command, signal: AbortSignal): void {
     .argument('<b>', 'YAML file')
     .option(...JSON_FLAG)
     .action((a, b, options) => run(options, signal, async () => (await import('./commands/baseline.ts')).diff(a, b)));
+}
+
+function addPolicy(program: Command, signal: AbortSignal): void {
+  const policy = program.command('policy').description('Write and check the policy of a guard');
+  policy
+    .command('default')
+    .description('Print the policy a host starts with')
+    .option(...JSON_FLAG)
+    .action((options) => run(options, signal, async () => (await import('./commands/policy.ts')).printDefault()));
+  policy
+    .command('lint')
+    .description('Every problem of a policy, by place and severity; exit code 1 when it would not load')
+    .argument('<files...>', 'policy.toml, and the files of policy.d in their order')
+    .option(...JSON_FLAG)
+    .action((files, options) => run(options, signal, async () => (await import('./commands/policy.ts')).lint(files)));
 }
 
 function addLab(program: Command, signal: AbortSignal): void {
