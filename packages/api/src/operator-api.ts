@@ -42,7 +42,10 @@ export const CheckStatusSchema = z.strictObject({
   status: z.enum(FINDING_STATUSES),
   severity: z.enum(SEVERITIES),
   bundleId: BundleIdSchema,
+  /** Of the newest look. */
   at: InstantSchema,
+  /** Since when every look has given this status. */
+  since: InstantSchema,
   stale: z.boolean(),
 });
 /** GET /hosts?q=&status=&label=&cursor=&limit= ; GET /hosts/:hostId */

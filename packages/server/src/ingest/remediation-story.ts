@@ -42,7 +42,11 @@ export function tellStory(steps: readonly StoryStep[]): StoryStep[] {
     const next = place(stops, step);
     if (next !== undefined) stops.push(next);
   }
-  return stops.map((stop, index) => ({ ...stop, bundleId: stop.bundleId ?? proofOfChange(stops, index) }));
+  return stops.map(({ state, at, bundleId }, index) => ({
+    state,
+    at,
+    bundleId: bundleId ?? proofOfChange(stops, index),
+  }));
 }
 
 /** A look that passed is sealed after its change was confirmed, though it was taken before. */

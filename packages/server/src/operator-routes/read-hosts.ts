@@ -22,6 +22,7 @@ interface StatusRow {
   readonly status: CheckStatus['status'];
   readonly severity: CheckStatus['severity'];
   readonly at: Date;
+  readonly since: Date;
   readonly bundleId: string;
 }
 export interface HostQuery {
@@ -63,20 +64,23 @@ export async function readHosts(
     ],
   );
   const statuses = await tx.query<StatusRow>(
-    `SELECT host_id, check_name AS check, status, severity, at, bundle_id AS "bundleId" FROM check_status
+    `SELECT host_id, check_name AS check, status, severity, at, since, bundle_id AS "bundleId" FROM check_status
      WHERE host_id = ANY ($1::text[]) ORDER BY check_name`,
     [rows.map((row) => row.host_id)],
   );
   const byHost = Map.groupBy(statuses, (status) => status.host_id);
   return rows.map((row) => {
-    const checks = (byHost.get(row.host_id) ?? []).map(({ check, status, severity, at, bundleId }): CheckStatus => ({
-      check,
-      status,
-      severity,
-      bundleId,
-      at: at.toISOString(),
-      stale: nowMs - at.getTime() > STALE_AFTER_MS,
-    }));
+    const checks = (byHost.get(row.host_id) ?? []).map(
+      ({ check, status, severity, at, since, bundleId }): CheckStatus => ({
+        check,
+        status,
+        severity,
+        bundleId,
+        at: at.toISOString(),
+        since: since.toISOString(),
+        stale: nowMs - at.getTime() > STALE_AFTER_MS,
+      }),
+    );
     return {
       hostId: row.host_id,
       siteId: row.site_id,
