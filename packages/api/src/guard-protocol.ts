@@ -74,6 +74,8 @@ export const GuardRequestSchema = z.discriminatedUnion('kind', [
     nonce: Nonce,
     issuedAtMs: z.int().min(0),
     cause: Cause,
+    /** Wall time before which the caller itself does not want it (C-24): until then the answer is `deferred`. */
+    notBeforeMs: z.int().min(0).optional(),
   }),
   /** A signed order, whole, as received. The guard verifies it itself (G-03, C-35). → OrderReport */
   z.strictObject({ ...base, kind: z.literal('order'), envelope: z.string().max(60_000) }),

@@ -91,7 +91,7 @@ export class MutationDesk {
       },
     };
     await this.#limit(policy, caller, mutation);
-    const obstacle = this.obstacleOf(policy, decision, mutation);
+    const obstacle = this.obstacleOf(policy, decision, mutation) ?? this.#postponed(request.notBeforeMs);
     if (obstacle !== null && obstacle.outcome !== 'deferred') await this.#refuse(mutation, obstacle);
     // G-06: one namespace for each kind of principal and purpose. Only what would run takes room in it.
     const admission = this.#deps.nonces.admit(`request/${formatCaller(caller)}`, request.nonce, request.issuedAtMs);
@@ -173,6 +173,12 @@ export class MutationDesk {
       return { code: 'ERR_GUARD_DEFERRED', outcome: 'deferred', reason: 'outside of every maintenance window' };
     }
     return null;
+  }
+
+  /** C-24: what its own caller wants later is deferred, on the record. It can only make less happen. */
+  #postponed(notBeforeMs: number | undefined): Obstacle | null {
+    if (notBeforeMs === undefined || this.#deps.clock.wallMs() >= notBeforeMs) return null;
+    return { code: 'ERR_GUARD_DEFERRED', outcome: 'deferred', reason: 'asked for in a maintenance window only' };
   }
 
   operationOf(name: string): AnyOperation | undefined {

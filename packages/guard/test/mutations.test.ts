@@ -240,6 +240,33 @@ describe('a mutation', needs('linux'), () => {
     );
   });
 
+  it('C-24: what its caller wants later is deferred with evidence, and runs once its time has come', async (t) => {
+    const site = await makeSite(t);
+    const { client, stop } = await start(t, site);
+    const remediationId = '01890a5d-ac96-774b-bcce-b302099a8057';
+    const later = await client.request({ ...MOTD, remediationId, notBeforeMs: Date.now() + 3_600_000 });
+    assert.deepEqual([later.outcome, later.errorCode, later.steps.length], ['deferred', 'ERR_GUARD_DEFERRED', 0]);
+    assert.equal(later.remediationId, remediationId);
+    const now = await client.request({ ...MOTD, notBeforeMs: Date.now() });
+    assert.equal(now.outcome, 'committed');
+    assert.ok(now.steps.length > 0, 'nothing was done before');
+    // It can only make less happen: what is denied stays denied.
+    await assert.rejects(
+      client.request({ operation: 'exec.unknown', params: {}, notBeforeMs: Date.now() + 3_600_000 }),
+      { code: 'ERR_GUARD_DENIED' },
+    );
+    await stop();
+    assert.deepEqual(
+      (await listEvidence(site)).map(({ bundleId, kind, outcome }) => [bundleId === later.bundleId, kind, outcome]),
+      [
+        [true, 'decision', 'deferred'],
+        [false, 'change', 'committed'],
+        [false, 'decision', 'deny'],
+      ],
+    );
+    await assertLogVerifies(site);
+  });
+
   it('P-13: a change that does not hold is reverted, and says so', async (t) => {
     const site = await makeSite(t);
     const { client, stop } = await start(t, site);

@@ -32,6 +32,8 @@ export interface OperationRequest {
   readonly remediationId?: string | null;
   readonly check?: string | null;
   readonly reason?: string | null;
+  /** Wall time before which it is not to run: until then it is recorded as `deferred`, with evidence. */
+  readonly notBeforeMs?: number | null;
 }
 
 const JsonRecord = z.record(z.string(), z.json());
@@ -111,7 +113,10 @@ export function connectGuard(socketPath: string, signal: AbortSignal): GuardClie
     observe: async (name, own) =>
       (await ask({ kind: 'observe', name }, z.strictObject({ value: z.json() }), own)).value,
     plan: async (operation, params, own) => ask({ kind: 'plan', operation, params: params as never }, PlanSchema, own),
-    request: async ({ operation, params, remediationId = null, check = null, reason = null }, own) =>
+    request: async (
+      { operation, params, remediationId = null, check = null, reason = null, notBeforeMs = null },
+      own,
+    ) =>
       ask(
         {
           kind: 'request',
@@ -120,6 +125,7 @@ export function connectGuard(socketPath: string, signal: AbortSignal): GuardClie
           nonce: randomBytes(18).toString('base64url'),
           issuedAtMs: Math.floor(systemClock.monotonicMs()),
           cause: { kind: remediationId === null ? 'operator' : 'drift', remediationId, check, reason },
+          ...(notBeforeMs === null ? {} : { notBeforeMs }),
         },
         ChangeReportSchema,
         own,
