@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { coolDownLeftMs, isFlapping, spacingMs } from './brakes.ts';
+import { coolDownLeftMs, isFlapping, isRushing, spacingMs } from './brakes.ts';
 import { ageMs, type Moment } from './ports.ts';
 
 const MINUTE = 60_000;
@@ -55,4 +55,20 @@ describe('the brakes', () => {
         want,
       ));
   }
+
+  it('C-25: five remediations within ten minutes stop healing until half an hour after the last of them', () => {
+    const five = [0, 2, 4, 6, 10].map((minute) => at(minute));
+    assert.ok(isRushing(five, at(10), 5));
+    assert.ok(isRushing(five, { ...at(40), monotonicMs: 40 * MINUTE - 1 }, 5));
+    assert.ok(!isRushing(five, at(40), 5));
+    assert.ok(!isRushing(five.slice(1), at(10), 5), 'four');
+    assert.ok(
+      !isRushing(
+        [0, 2, 4, 6, 10.01].map((minute) => at(minute)),
+        at(11),
+        5,
+      ),
+      'in a little more than ten',
+    );
+  });
 });

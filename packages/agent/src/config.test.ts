@@ -56,6 +56,10 @@ describe('the agent configuration', () => {
     { option: 'ntpMaxSkewMs', accepted: [100, 3_600_000], refused: [99, 3_600_001] },
     { option: 'coolDownS', accepted: [0, 3_600], refused: [-1, 3_601] },
     { option: 'flapLimit', accepted: [1, 10_000], refused: [0, 10_001] },
+    { option: 'healLimit', accepted: [1, 10_000], refused: [0, 10_001] },
+    { option: 'breakerFailures', accepted: [1, 10_000], refused: [0, 10_001] },
+    { option: 'breakerOpenS', accepted: [1, 3_600], refused: [0, 3_601] },
+    { option: 'breakerSuccesses', accepted: [1, 100], refused: [0, 101] },
     { option: 'requestTimeoutS', accepted: [1, 300], refused: [0, 301] },
     { option: 'uploadedRetentionDays', accepted: [1, 365], refused: [0, 366] },
   ];

@@ -32,7 +32,7 @@ const AgentConfigSchema = z.strictObject({
     .max(200)
     .refine(isWindow, 'not a maintenance window')
     .default('02:00-04:00 UTC')
-    .describe('When disruptive work that was deferred is asked for again.'),
+    .describe('When what the baseline marks window-only is mended, and what the guard deferred is asked for again.'),
   ntpMaxSkewMs: z
     .int()
     .min(100)
@@ -56,7 +56,35 @@ const AgentConfigSchema = z.strictObject({
     .min(1)
     .max(10_000)
     .default(3)
-    .describe('More drifts than this of one check within 30 minutes stop its healing for an hour.'),
+    .describe(
+      'More drifts than this of one check within 30 minutes stop its healing for an hour; 64 and more turn this off.',
+    ),
+  healLimit: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(5)
+    .describe(
+      'So many remediations of this host within 10 minutes stop all its healing for 30 minutes; more than 64 turn this off.',
+    ),
+  breakerFailures: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(5)
+    .describe('So many failed remediations in a row open the circuit breaker: nothing is healed while it is open.'),
+  breakerOpenS: z
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(60)
+    .describe('Seconds for which the circuit breaker stays open; then one remediation at a time is tried.'),
+  breakerSuccesses: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(2)
+    .describe('So many remediations that succeed one after the other close the circuit breaker again.'),
   requestTimeoutS: z.int().min(1).max(300).default(30).describe('Time-out of one request to the server, in seconds.'),
   uploadedRetentionDays: z
     .int()

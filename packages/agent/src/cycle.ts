@@ -230,6 +230,7 @@ export class Cycle {
   async #heal({ run, seen }: Detected): Promise<boolean> {
     const { healer, health, memory } = this.#deps;
     const mayDisrupt = health.clockJudgement.status === 'sane' && !health.holds('queue-unwritable');
+    healer.reportBrakes();
     // An attempt that cannot even be asked for is none.
     if (health.guard !== 'reachable') return false;
     const outcomes = await Promise.all(

@@ -4,11 +4,12 @@
  * check was run again and passes (C-19).
  */
 import type { ChangeReport } from '@holdfast/api';
-import { canonicalJson, hasCode, isHoldfastError, type MaintenanceWindow, nextWindowStart } from '@holdfast/core';
+import { hasCode, isHoldfastError, isInsideWindow, type MaintenanceWindow, nextWindowStart } from '@holdfast/core';
 import type { CheckResult } from '@holdfast/compliance';
-import { coolDownLeftMs, isFlapping } from './brakes.ts';
+import type { AttemptVerdict } from './circuit-breaker.ts';
 import { confirmWhenSafe, type ConfirmationDeps } from './confirmation.ts';
 import { loggable } from './agent-log.ts';
+import { type BrakeOptions, HealingBrakes, keyOf } from './healing-brakes.ts';
 import type { OpenRemediation, RemediationState } from './memory.ts';
 import { ageMs, type AgentLog, type Checks, type CheckRun, type GuardPort, momentOf } from './ports.ts';
 import type { Action, BookDeps, RemediationBook } from './remediation-book.ts';
@@ -27,9 +28,7 @@ export interface HealerDeps extends BookDeps, Omit<SealerDeps, 'guard'>, Omit<Co
   readonly log: AgentLog;
 }
 
-export interface HealerOptions {
-  readonly coolDownMs: number;
-  readonly flapLimit: number;
+export interface HealerOptions extends BrakeOptions {
   readonly recheckMs: number;
   readonly window: MaintenanceWindow;
 }
@@ -46,7 +45,12 @@ const ENDED: Record<NonNullable<ChangeReport['outcome']>, RemediationState> = {
 /** States in which a change may be under way at the guard. */
 const WITH_GUARD: ReadonlySet<RemediationState> = new Set(['applying', 'verifying', 'confirming']);
 
-const keyOf = ({ operation, params }: Action): string => `${operation} ${canonicalJson(params)}`;
+/** How one remediation went. */
+interface Conclusion {
+  /** Whether the host was changed. */
+  readonly changed: boolean;
+  readonly verdict: AttemptVerdict;
+}
 
 /** The distinct actions the failing findings ask for, in their order. */
 function listActions(result: CheckResult): Action[] {
@@ -62,10 +66,17 @@ function listActions(result: CheckResult): Action[] {
 export class Healer {
   readonly #deps: HealerDeps;
   readonly #options: HealerOptions;
+  readonly #brakes: HealingBrakes;
 
   constructor(deps: HealerDeps, options: HealerOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#brakes = new HealingBrakes(deps, options);
+  }
+
+  /** Shows in health which brakes hold; they let go by the passing of time. */
+  reportBrakes(): void {
+    this.#brakes.report();
   }
 
   /**
@@ -80,7 +91,7 @@ export class Healer {
     mayDisrupt: boolean,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { book, health, memory, clock, bootId } = this.#deps;
+    const { book, health, clock } = this.#deps;
     if (remediation.changeId !== null) return false; // still with the guard, see `resume`
     const actions = listActions(result);
     const policy = run.policyOf(result.check);
@@ -92,27 +103,42 @@ export class Healer {
       this.#alert(remediation, 'nothing mends this without a person');
       return false;
     }
-    const now = momentOf(clock, bootId);
-    if (isFlapping(memory.moments('drift', result.check), now, this.#options.flapLimit)) {
+    if (this.#brakes.isFlapping(result.check)) {
       // C-25: it is mended again and again and does not stay so; somebody or something works against us.
       health.raise(`flapping:${result.check}`, 'critical', 'drifts again and again: healing is suspended for an hour');
       this.#alert(remediation, 'it drifts again and again');
       return false;
     }
     health.clear(`flapping:${result.check}`);
+    const isWindowOnly = policy === 'window-only';
+    if (isWindowOnly && mayDisrupt && !isInsideWindow(this.#options.window, clock.wallMs())) {
+      return this.#postpone(remediation, actions, signal);
+    }
     const ready: Action[] = [];
     for (const action of actions) {
-      if (!mayDisrupt && run.isDisruptive(action.operation)) {
+      if (!mayDisrupt && (isWindowOnly || run.isDisruptive(action.operation))) {
         // P-10: without a sane clock nobody knows whether the window is open.
         this.#alert(remediation, 'no disruptive work while the clock or the queue is not sane');
-      } else if (this.#isBraked(action, remediation)) {
-        if (remediation.state === 'detected') book.move(remediation, 'waiting', { operation: action.operation });
+      } else if (this.#brakes.holdsBack(action, remediation)) {
+        this.#wait(remediation, action);
       } else {
         ready.push(action);
       }
     }
-    if (ready.length === 0) return false;
-    return this.#apply(remediation, ready, signal);
+    const [first] = ready;
+    if (first === undefined) return false;
+    if (!this.#brakes.begin()) {
+      this.#wait(remediation, first);
+      return false;
+    }
+    let verdict: AttemptVerdict = 'none';
+    try {
+      const conclusion = await this.#apply(remediation, ready, signal);
+      ({ verdict } = conclusion);
+      return conclusion.changed;
+    } finally {
+      this.#brakes.end(verdict);
+    }
   }
 
   /** Learns what became of changes that were with the guard when this or an earlier agent last looked. */
@@ -150,60 +176,85 @@ export class Healer {
     return this.#deps.book.move(remediation, 'alert');
   }
 
-  /** C-24, C-25. */
-  #isBraked(action: Action, { deferredUntilMs }: OpenRemediation): boolean {
-    const { memory, clock, bootId } = this.#deps;
-    if (deferredUntilMs !== null && clock.wallMs() < deferredUntilMs) return true;
-    const key = keyOf(action);
-    const last = memory.moments('last', key).at(-1) ?? null;
-    const now = momentOf(clock, bootId);
-    return coolDownLeftMs(memory.moments('attempt', key), last, now, this.#options.coolDownMs) > 0;
+  #wait(remediation: OpenRemediation, { operation }: Action): void {
+    if (remediation.state === 'detected') this.#deps.book.move(remediation, 'waiting', { operation });
   }
 
-  async #apply(opened: OpenRemediation, actions: readonly Action[], signal: AbortSignal): Promise<boolean> {
-    const { guard, book, health, log } = this.#deps;
+  /**
+   * C-24, C-26: out of the window nothing is done. The guard is asked once, for when the window
+   * opens, and what it answers is evidence that this was deferred; after that it is remembered.
+   */
+  async #postpone(opened: OpenRemediation, actions: readonly Action[], signal: AbortSignal): Promise<boolean> {
+    const { book, clock, health } = this.#deps;
+    const deferredUntilMs = nextWindowStart(this.#options.window, clock.wallMs());
+    if (opened.state === 'deferred') {
+      book.move(opened, 'deferred', { deferredUntilMs });
+      return false;
+    }
+    let remediation = opened;
+    const changes: ChangeReport[] = [];
+    const wasReachable = health.server === 'reachable';
+    for (const action of actions.filter((entry) => !this.#brakes.holdsBack(entry, opened))) {
+      const asked = await this.#ask(remediation, action, deferredUntilMs, signal);
+      ({ remediation } = asked);
+      if (asked.change === null) this.#brakes.noteAttempt(action); // refused: not to be asked in each cycle
+      else changes.push(asked.change);
+    }
+    return (await this.#conclude(remediation, changes, wasReachable, signal)).changed;
+  }
+
+  async #apply(opened: OpenRemediation, actions: readonly Action[], signal: AbortSignal): Promise<Conclusion> {
+    const { book, health } = this.#deps;
     const wasReachable = health.server === 'reachable';
     let remediation = opened;
     const changes: ChangeReport[] = [];
+    let hasFailed = false;
     for (const action of actions) {
       remediation = book.move(remediation, 'applying', { operation: action.operation, deferredUntilMs: null });
-      this.#noteAttempt(action);
+      this.#brakes.noteAttempt(action);
       health.count('remediationsAttempted');
-      try {
-        const { check, remediationId } = remediation;
-        changes.push(await guard.request({ ...action, check, remediationId }, signal));
-      } catch (error) {
-        signal.throwIfAborted();
-        log.warn({ ...loggable(error), check: remediation.check, operation: action.operation }, 'healing refused');
-        // The connection broke: what became of it is asked before anything is asked for again.
-        if (hasCode(error, 'ERR_GUARD_UNREACHABLE')) throw error;
-        if (hasCode(error, 'ERR_GUARD_APPROVAL_REQUIRED')) remediation = book.move(remediation, 'waiting');
-        // A refusal by the guard is its policy: a person has to look. Anything else may pass by itself.
-        else if (isHoldfastError(error) && error.remedy !== 'retry') this.#alert(remediation, 'the guard refuses this');
-        else remediation = book.move(remediation, 'failed');
-      }
+      const asked = await this.#ask(remediation, action, null, signal);
+      ({ remediation } = asked);
+      hasFailed ||= remediation.state === 'failed';
+      if (asked.change !== null) changes.push(asked.change);
     }
-    for (const change of changes) if (change.bundleId !== null) health.count('evidenceGenerated');
-    return this.#conclude(remediation, changes, wasReachable, signal);
+    const conclusion = await this.#conclude(remediation, changes, wasReachable, signal);
+    return hasFailed ? { ...conclusion, verdict: 'failure' } : conclusion;
   }
 
-  /** Each attempt counts before it is made: one that kills the agent must not be repeated without end. */
-  #noteAttempt(action: Action): void {
-    const { memory, clock, bootId } = this.#deps;
-    const now = momentOf(clock, bootId);
-    memory.note('attempt', keyOf(action), now);
-    memory.forgetMoments('last', keyOf(action));
-    memory.note('last', keyOf(action), now);
+  /** Asks the guard for one change. @returns no change when it refused; the remediation says so */
+  async #ask(
+    remediation: OpenRemediation,
+    action: Action,
+    notBeforeMs: number | null,
+    signal: AbortSignal,
+  ): Promise<{ remediation: OpenRemediation; change: ChangeReport | null }> {
+    const { guard, book, health, log } = this.#deps;
+    const { check, remediationId } = remediation;
+    const ended = (state: RemediationState) => ({ remediation: book.move(remediation, state), change: null });
+    try {
+      const change = await guard.request({ ...action, check, remediationId, notBeforeMs }, signal);
+      if (change.bundleId !== null) health.count('evidenceGenerated');
+      return { remediation, change };
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ ...loggable(error), check, operation: action.operation }, 'healing refused');
+      // The connection broke: what became of it is asked before anything is asked for again.
+      if (hasCode(error, 'ERR_GUARD_UNREACHABLE')) throw error;
+      if (hasCode(error, 'ERR_GUARD_APPROVAL_REQUIRED')) return ended('waiting');
+      // A refusal by the guard is its policy: a person has to look. Anything else may pass by itself.
+      if (!isHoldfastError(error) || error.remedy === 'retry') return ended('failed');
+      return { remediation: this.#alert(remediation, 'the guard refuses this'), change: null };
+    }
   }
 
-  /** @returns whether the host was changed */
   async #conclude(
     opened: OpenRemediation,
     changes: readonly ChangeReport[],
     wasReachable: boolean,
     signal: AbortSignal,
-  ): Promise<boolean> {
-    const { book, health, memory } = this.#deps;
+  ): Promise<Conclusion> {
+    const { book, health } = this.#deps;
     let remediation = opened;
     const waiting = changes.filter((change) => change.state === 'awaiting-confirmation');
     const [firstWaiting] = waiting;
@@ -212,7 +263,9 @@ export class Healer {
     const unhappy = changes.find((change) => change.outcome !== null && change.outcome !== 'committed');
     if (unhappy !== undefined) remediation = this.#giveUp(remediation, unhappy);
     const done = changes.filter((change) => change.outcome === 'committed' || change.state === 'awaiting-confirmation');
-    if (done.length === 0) return false;
+    const isFailed = unhappy !== undefined && unhappy.outcome !== 'deferred';
+    const verdict = isFailed ? 'failure' : 'none';
+    if (done.length === 0) return { changed: false, verdict };
     if (unhappy === undefined) remediation = book.move(remediation, 'verifying');
 
     const limits = waiting.map((change) => (change.confirmWithinMs ?? 0) * RECHECK_PART);
@@ -220,19 +273,19 @@ export class Healer {
     if (passed === null) {
       // Changes that await confirmation are left to the guard, which takes them back.
       if (waiting.length === 0 && unhappy === undefined) book.move(remediation, 'failed');
-      return true;
+      return { changed: true, verdict: 'failure' };
     }
     for (const change of waiting) {
       remediation = book.move(remediation, 'confirming', { operation: change.operation });
       const ended = await this.#confirm(change, wasReachable, signal);
-      if (ended?.outcome !== 'committed') return true;
+      if (ended?.outcome !== 'committed') return { changed: true, verdict: 'failure' };
     }
     remediation = book.move(remediation, remediation.state, { changeId: null });
     await sealResult(passed, remediation.remediationId, this.#deps, signal);
     health.count('remediationsSuccessful');
-    for (const change of done) memory.forgetMoments('attempt', keyOf(change));
+    for (const change of done) this.#brakes.forgetAttempts(change);
     book.observe(passed); // C-19: only here does it become `fixed`
-    return true;
+    return { changed: true, verdict: 'success' };
   }
 
   /** A change that ended otherwise than committed. */

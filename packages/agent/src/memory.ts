@@ -47,8 +47,11 @@ export interface OpenRemediation {
   readonly deferredUntilMs: number | null;
 }
 
-/** `attempt`: an action was asked for since it last succeeded; `last`: when it was last asked for; `drift`: a check began to fail; `cycle`: the last cycle. */
-export type MomentKind = 'attempt' | 'last' | 'drift' | 'cycle';
+/**
+ * `attempt`: an action was asked for since it last succeeded; `last`: when it was last asked for;
+ * `drift`: a check began to fail; `cycle`: the last cycle; `remediation`: any action was asked for.
+ */
+export type MomentKind = 'attempt' | 'last' | 'drift' | 'cycle' | 'remediation';
 
 export interface PendingOrder {
   readonly orderId: string;

@@ -24,6 +24,8 @@ export interface HealRequest {
   readonly params: JsonObject;
   readonly remediationId: string;
   readonly check: string;
+  /** Wall time before which it is not to run: the guard records it as deferred. `null`: now. */
+  readonly notBeforeMs: number | null;
 }
 
 export interface OutboxItem {

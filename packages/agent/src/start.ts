@@ -145,6 +145,12 @@ export async function startAgent(start: AgentStart, deps: AgentDeps, signal: Abo
   const healer = new Healer(common, {
     coolDownMs: config.coolDownS * 1_000,
     flapLimit: config.flapLimit,
+    healLimit: config.healLimit,
+    breaker: {
+      failures: config.breakerFailures,
+      openMs: config.breakerOpenS * 1_000,
+      successes: config.breakerSuccesses,
+    },
     recheckMs: config.healthCheckTimeoutS * 1_000,
     window: parseMaintenanceWindow(config.maintenanceWindow),
   });

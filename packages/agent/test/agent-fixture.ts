@@ -119,7 +119,7 @@ export class AgentFixture {
   readonly checks: MemoryChecks;
   readonly server = new MemoryServer();
   readonly ca = new TestCa();
-  toml = 'coolDownS = 0\nflapLimit = 10000\n';
+  toml = 'coolDownS = 0\nflapLimit = 10000\nhealLimit = 10000\nbreakerFailures = 10000\n';
   agent: RunningAgent | null = null;
   #controller = new AbortController();
 

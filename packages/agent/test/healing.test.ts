@@ -1,6 +1,7 @@
 /** The whole agent in virtual time: detect, heal, prove (C-18 to C-26). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { HoldfastError } from '@holdfast/core';
 import { AgentFixture } from './agent-fixture.ts';
 import { eventually } from './virtual-time.ts';
 
@@ -26,7 +27,7 @@ describe('healing', () => {
     const fixture = new AgentFixture(t);
     fixture.guard.add('services', 'nginx').broken = true;
     await fixture.start();
-    await fixture.pass(5);
+    await fixture.pass(40); // less than an interval, so that all of this came at once
     assert.deepEqual(fixture.statesOf('services'), ['detected', 'applying', 'verifying', 'fixed']);
     const ids = new Set(fixture.server.progress.map(({ remediationId }) => remediationId));
     assert.equal(ids.size, 1);
@@ -144,6 +145,140 @@ describe('healing', () => {
     await fixture.pass(4_200);
     assert.equal(fixture.guard.requests.length, 2);
     assert.equal(fixture.statesOf('services').at(-1), 'fixed');
+  });
+
+  it('C-24, C-26, C-46: window-only work waits for its window, also across midnight, and leaves one piece of evidence', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.toml += 'pollIntervalS = 300\nmaintenanceWindow = "22:00-02:00 UTC"\n'; // virtual time begins at 12:00
+    const part = fixture.guard.add('services', 'nginx');
+    part.broken = true;
+    fixture.checks.policy = 'window-only';
+    await fixture.start();
+    const until = (day: number, hour: number, minute = 0): Promise<void> =>
+      fixture.pass((Date.UTC(2026, 0, day, hour, minute) - fixture.time.wallMs) / 1_000);
+    await until(5, 15);
+    await fixture.stop();
+    await fixture.start(); // it is remembered
+    await until(5, 21, 58);
+    assert.deepEqual(fixture.statesOf('services'), ['detected', 'deferred']);
+    assert.deepEqual(
+      fixture.guard.requests.map(({ notBeforeMs }) => notBeforeMs),
+      [Date.UTC(2026, 0, 5, 22)],
+      'asked for once, for when the window opens',
+    );
+    assert.equal(fixture.health.counters.remediationsAttempted, 0);
+    assert.ok(part.broken);
+    const [deferred, ...more] = fixture.guard.changesOf('services.restart');
+    assert.equal(deferred?.outcome, 'deferred');
+    assert.ok(fixture.guard.sealedIds.includes(deferred?.bundleId ?? ''));
+    assert.equal(more.length, 0);
+
+    await until(5, 22, 6);
+    assert.ok(!part.broken);
+    assert.deepEqual(fixture.statesOf('services').slice(2), ['applying', 'verifying', 'fixed']);
+    await until(6, 0, 30);
+    part.broken = true; // in the same window, on the next day
+    await until(6, 0, 40);
+    assert.ok(!part.broken, 'the window is open past midnight');
+    assert.equal(fixture.guard.requests.length, 3);
+    await until(6, 2, 0);
+    part.broken = true; // the end is outside
+    await until(6, 21, 58);
+    assert.ok(part.broken);
+    assert.equal(fixture.statesOf('services').at(-1), 'deferred');
+    assert.equal(fixture.guard.requests.length, 4);
+    await until(6, 22, 6);
+    assert.ok(!part.broken);
+  });
+
+  it('C-24: a window that was slept through defers once more, without another report', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.toml += 'pollIntervalS = 600\nmaintenanceWindow = "14:00-15:00 UTC"\n';
+    fixture.guard.add('services', 'nginx').broken = true;
+    fixture.checks.policy = 'window-only';
+    await fixture.start();
+    await fixture.pass(60);
+    await fixture.stop();
+    await fixture.pass(5 * 3_600);
+    await fixture.start();
+    await fixture.pass(600);
+    assert.equal(fixture.guard.requests.length, 1);
+    assert.deepEqual(fixture.statesOf('services'), ['detected', 'deferred']);
+    await fixture.pass(21 * 3_600 + 900);
+    assert.equal(fixture.statesOf('services').at(-1), 'fixed');
+  });
+
+  it('C-24, P-10: without a sane clock nobody knows the window: window-only work is left alone', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.toml += 'maintenanceWindow = "00:00-24:00 UTC"\n';
+    fixture.guard.add('services', 'nginx').broken = true;
+    fixture.checks.policy = 'window-only';
+    fixture.checks.clockJudgement = { status: 'unknown', offsetMs: null };
+    await fixture.start();
+    await fixture.pass(130);
+    assert.deepEqual(fixture.guard.requests, []);
+    assert.deepEqual(fixture.statesOf('services'), ['detected', 'alert']);
+  });
+
+  it('C-24: window-only work that the guard refuses is not asked for in each cycle', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.toml = 'coolDownS = 300\nmaintenanceWindow = "22:00-02:00 UTC"\n';
+    fixture.guard.add('services', 'nginx').broken = true;
+    fixture.checks.policy = 'window-only';
+    let asked = 0;
+    fixture.guard.beforeRequest = () => {
+      asked++;
+      throw new HoldfastError('denied', { code: 'ERR_GUARD_DENIED' });
+    };
+    await fixture.start();
+    await fixture.pass(250);
+    assert.equal(asked, 1);
+    assert.deepEqual(fixture.statesOf('services'), ['detected', 'alert']);
+  });
+
+  it('C-25: five remediations in ten minutes stop all healing for half an hour, and everyone sees it', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.toml = 'coolDownS = 0\nflapLimit = 10000\n'; // the limit is the default
+    const parts = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => fixture.guard.add(`check_${name}`, name));
+    await fixture.start();
+    await fixture.pass(5);
+    for (const part of parts) part.broken = true;
+    await fixture.pass(70);
+    assert.equal(fixture.guard.requests.length, 5, 'of six at once, five are mended');
+    assert.equal(parts.filter(({ broken }) => broken).length, 1);
+    assert.ok(fixture.conditions.includes('healing-stopped'));
+    assert.equal(fixture.health.status, 'failing');
+    await fixture.stop();
+    await fixture.start();
+    await fixture.pass(27 * 60);
+    assert.equal(fixture.guard.requests.length, 5, 'a restart does not let go of the brake');
+    await fixture.pass(5 * 60);
+    assert.equal(fixture.guard.requests.length, 6);
+    assert.ok(parts.every(({ broken }) => !broken));
+    assert.ok(!fixture.conditions.includes('healing-stopped'));
+  });
+
+  it('C-25: five failures open the circuit breaker for a minute; then one is tried, and two successes close it', async (t) => {
+    const fixture = new AgentFixture(t);
+    fixture.toml = 'coolDownS = 0\nflapLimit = 10000\nhealLimit = 10000\npollIntervalS = 10\n';
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names) fixture.guard.add(`check_${name}`, name).broken = true;
+    let works = false;
+    fixture.guard.mend = () => (works ? 'committed' : 'failed');
+    await fixture.start();
+    await fixture.pass(30);
+    const first = fixture.guard.requests.length;
+    assert.ok(first >= 5 && first <= 6, `${first} requests: six may begin at once, none follows`);
+    assert.ok(fixture.conditions.includes('circuit-breaker'));
+    assert.equal(fixture.health.conditions.find(({ code }) => code === 'circuit-breaker')?.severity, 'warning');
+    await fixture.pass(50);
+    assert.equal(fixture.guard.requests.length, first + 1, 'half open, one at a time is tried');
+    works = true;
+    await fixture.pass(40);
+    assert.equal(fixture.guard.requests.length, first + 1, 'its failure opened it for another minute');
+    await fixture.pass(40);
+    assert.ok(fixture.guard.parts.every(({ broken }) => !broken));
+    assert.ok(!fixture.conditions.includes('circuit-breaker'));
   });
 
   it('C-25: attempts in vain come at 5, 10 and 30 minutes, then every two hours', async (t) => {

@@ -66,6 +66,10 @@ export class MemoryGuard implements GuardPort {
     return this.#outbox.map(({ bundleId }) => bundleId);
   }
 
+  changesOf(operation: string): ChangeReport[] {
+    return this.#changes.filter((change) => change.operation === operation);
+  }
+
   /** What the guard does when a change is not confirmed in time. */
   revertUnconfirmed(): void {
     for (const [index, change] of this.#changes.entries()) {
@@ -98,7 +102,8 @@ export class MemoryGuard implements GuardPort {
     this.#requireHere();
     this.beforeRequest(request);
     this.requests.push(request);
-    const result = this.mend(request);
+    const isPostponed = request.notBeforeMs !== null && this.#clock.wallMs() < request.notBeforeMs;
+    const result = isPostponed ? 'deferred' : this.mend(request);
     if (result === 'committed' || result === 'await')
       for (const part of this.#partsOf(request.params)) part.broken = false;
     return this.#record(request, result);
