@@ -34,24 +34,42 @@ function writeNumber(value: number): string {
   return Number.isFinite(value) ? String(value) : refuse('a number that is not finite');
 }
 
+/** What JSON prints as it is: no quote, backslash, control character or surrogate. */
+const PLAIN_TEXT = /^[ !#-[\]-\ud7ff]*$/;
+/** In longer texts the search costs more than it saves. */
+const MAX_PLAIN_CHARS = 80;
+
 function writeString(text: string): string {
+  if (text.length <= MAX_PLAIN_CHARS && PLAIN_TEXT.test(text)) return `"${text}"`;
   // RFC 8785 §3.2.2.2: lone surrogates are an error. JSON.stringify would escape them.
   if (!text.isWellFormed()) refuse('a lone surrogate');
   return JSON.stringify(text);
 }
 
 function writeArray(items: readonly unknown[], depth: number): string {
-  // Array.from visits holes too, as undefined, which is then refused.
-  return `[${Array.from(items, (item) => write(item, depth + 1)).join(',')}]`;
+  let text = '';
+  // By index, so that holes are visited too: as undefined, which is then refused.
+  for (let at = 0; at < items.length; at++) text += `${at === 0 ? '[' : ','}${write(items[at], depth + 1)}`;
+  return items.length === 0 ? '[]' : `${text}]`;
 }
 
 function writeObject(value: object, depth: number): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   // A Date, a Map or a Secret has no JSON form of its own; only plain objects are data.
   if (prototype !== Object.prototype && prototype !== null) refuse('an object that is not plain');
-  // RFC 8785 §3.2.3: the default sort compares UTF-16 code units.
-  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([key, member]) => `${writeString(key)}:${write(member, depth + 1)}`).join(',')}}`;
+  const members = value as Record<string, unknown>;
+  const keys = Object.keys(members);
+  // RFC 8785 §3.2.3: the default sort compares UTF-16 code units. What was parsed from canonical text
+  // is in order already.
+  if (!isSorted(keys)) keys.sort();
+  let text = '';
+  for (const key of keys) text += `${text === '' ? '{' : ','}${writeString(key)}:${write(members[key], depth + 1)}`;
+  return keys.length === 0 ? '{}' : `${text}}`;
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  for (let at = 1; at < keys.length; at++) if ((keys[at - 1] ?? '') > (keys[at] ?? '')) return false;
+  return true;
 }
 
 function refuse(what: string): never {
