@@ -71,6 +71,8 @@ class PooledStore implements Store {
     this.#config = config;
     this.#pool = new Pool(config);
     this.#pool.on('error', () => undefined); // an idle connection was lost; the pool opens another
+    // A server that is stopped just then says so in the same packet as its welcome, before anyone has the connection.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   withOrg<T>(orgId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
