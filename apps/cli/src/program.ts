@@ -181,6 +181,16 @@ function addHost(program: Command, signal: AbortSignal): void {
       run(options, signal, async () => (await import('./commands/heal.ts')).heal(check, options, signal)),
     );
   program
+    .command('unfreeze')
+    .description('Free this host after a change that could not be reverted (as root, once you have looked)')
+    .requiredOption('--reason <text>', 'what was found and done, 20 characters or more; kept in evidence')
+    .option(...ROOT)
+    .option(...JSON_FLAG)
+    .addHelpText('after', examples("holdfast unfreeze --reason 'disk replaced, /etc/nftables.conf checked by hand'"))
+    .action((options) =>
+      run(options, signal, async () => (await import('./commands/unfreeze.ts')).unfreeze(options, signal)),
+    );
+  program
     .command('doctor')
     .description('Show every layer of this host’s protection as active, degraded or missing, with the fix')
     .option(...ROOT)

@@ -57,6 +57,13 @@ export type CheckReport = z.infer<typeof CheckReportSchema>;
 export const OBSERVATIONS = ['packet-filter', 'accounts', 'files'] as const;
 export type ObservationName = (typeof OBSERVATIONS)[number];
 
+/** G-21. */
+export const MIN_REASON_CHARS = 20;
+export const UnfreezeReasonSchema = z
+  .string()
+  .max(1_000)
+  .refine((text) => text.trim().length >= MIN_REASON_CHARS, 'is shorter than 20 characters');
+
 const base = { v: z.literal(1), id: Id };
 export const GuardRequestSchema = z.discriminatedUnion('kind', [
   /** → GuardStatus. The only thing an absent policy still allows (G-15). */
@@ -93,6 +100,8 @@ export const GuardRequestSchema = z.discriminatedUnion('kind', [
     limit: z.int().min(1).max(500),
     from: z.int().min(1).optional(),
   }),
+  /** Root has dealt with what froze the host, and says how (G-19, G-21). → `{ changes: string[], bundleId }` */
+  z.strictObject({ ...base, kind: z.literal('unfreeze'), reason: UnfreezeReasonSchema }),
   /** Changes that are not ended, and the newest ended ones. → `{ changes: ChangeReport[] }` */
   z.strictObject({ ...base, kind: z.literal('changes'), limit: z.int().min(1).max(500) }),
 ]);

@@ -97,6 +97,8 @@ export interface ChangeEngine extends AsyncDisposable {
   get(changeId: string): Promise<ChangeRecord | undefined>;
   /** All changes that are not settled, then the newest others, newest first, `limit` at most of these. */
   list(limit: number): Promise<ChangeRecord[]>;
+  /** The changes that keep the host frozen. */
+  listFreezing(): Promise<ChangeRecord[]>;
   /** A person has dealt with every change that could not be reverted. */
   unfreeze(): Promise<void>;
   /** Offers ended changes to the sealer again that it could not take. @throws what the sealer throws */
@@ -217,6 +219,10 @@ class JournaledChangeEngine implements ChangeEngine {
     const shown = new Set(open.map(({ changeId }) => changeId));
     const recent = (await this.#deps.journal.listRecent(limit)).filter(({ changeId }) => !shown.has(changeId));
     return [...open, ...recent].map((entry) => this.#record(entry));
+  }
+
+  async listFreezing(): Promise<ChangeRecord[]> {
+    return (await this.#deps.journal.listOpen()).filter(isFreezing).map((entry) => this.#record(entry));
   }
 
   async unfreeze(): Promise<void> {

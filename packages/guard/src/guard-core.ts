@@ -29,6 +29,7 @@ import {
   prepareStateDirectory,
 } from './state/state-directory.ts';
 import { readBootId, systemClock } from './system-clock.ts';
+import { UnfreezeDesk } from './unfreeze-desk.ts';
 
 export interface GuardStartDeps {
   readonly host: Host;
@@ -62,6 +63,9 @@ export interface GuardCore extends AsyncDisposable {
   readonly denials: DenialDesk;
   readonly mutations: MutationDesk;
   readonly orders: OrderDesk;
+  readonly unfreezing: UnfreezeDesk;
+  /** Changes of an earlier run that ended while this core was opened. */
+  readonly recovered: readonly ChangeRecord[];
   readonly database: GuardDatabase;
   readonly clock: Clock;
   /** Tries again what failed for the disk's sake: evidence of ended changes, and a journal that has to be read again. */
@@ -130,6 +134,7 @@ export async function openGuardCore(
   );
   // Assigned before `recover`, which is what starts the engine.
   let onSealed = nothingToComplete;
+  const recovered: ChangeRecord[] = [];
   const engine = stack.use(
     createChangeEngine({
       host,
@@ -150,8 +155,13 @@ export async function openGuardCore(
   const nonces = new NonceMemory(database, clock, bootId);
   const mutations = new MutationDesk({ audit, engine, baseline, denials, nonces, clock, randomBytes, signal, onFault });
   const orders = new OrderDesk({ store: new OrderStore(database), engine, mutations, denials, baseline, trust, clock });
-  onSealed = (record) => orders.complete(record);
+  const unfreezing = new UnfreezeDesk({ engine, audit, sealer, denials, mutations, clock });
+  onSealed = (record) => {
+    recovered.push(record);
+    orders.complete(record);
+  };
   await engine.recover(signal);
+  onSealed = (record) => orders.complete(record);
   await orders.recover(policy.current());
 
   const owned = stack.move();
@@ -165,6 +175,8 @@ export async function openGuardCore(
     denials,
     mutations,
     orders,
+    unfreezing,
+    recovered,
     database,
     clock,
     mend: async () => {

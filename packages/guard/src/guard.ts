@@ -30,6 +30,7 @@ import { refusalOf } from './refuse.ts';
 import type { EvidenceIndex } from './sealing/evidence-index.ts';
 import type { EvidenceSealer } from './sealing/evidence-sealer.ts';
 import { draftOfCheck, paramsDigestOf } from './sealing/predicates.ts';
+import type { UnfreezeDesk } from './unfreeze-desk.ts';
 import type { Peer } from './socket/connection.ts';
 import { observe } from './observe.ts';
 
@@ -44,6 +45,7 @@ export interface GuardDeps {
   readonly denials: DenialDesk;
   readonly mutations: MutationDesk;
   readonly orders: OrderDesk;
+  readonly unfreezing: UnfreezeDesk;
   readonly status: () => Promise<Json>;
   readonly monotonicMs: () => number;
   readonly signal: AbortSignal;
@@ -68,6 +70,7 @@ function readOf(request: GuardRequest): ReadName | null {
     case 'order':
     case 'confirm':
     case 'revert':
+    case 'unfreeze':
       return null;
     default:
       throw refusalOf('ERR_GUARD_MALFORMED');
@@ -103,6 +106,8 @@ export class Guard {
       case 'confirm':
       case 'revert':
         return toJson(await mutations.end(policy, caller, request, correlationId));
+      case 'unfreeze':
+        return toJson(await this.#deps.unfreezing.unfreeze(policy, caller, request, correlationId));
       case 'order':
         return toJson(await orders.take(policy, caller, request.envelope, correlationId));
       case 'seal':

@@ -6,6 +6,7 @@ export {
   type OutboxPage,
   type PlanReport,
   type SealedReport,
+  type UnfreezeReport,
 } from './client/guard-client.ts';
 export { type GuardConfig, loadGuardConfig, parseTrust } from './guard-config.ts';
 export type { GuardEvent, GuardStartDeps } from './guard-core.ts';

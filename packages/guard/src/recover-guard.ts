@@ -1,8 +1,10 @@
 /**
  * One pass of recovery without serving: what a watchdog outside of the daemon, or the boot before
- * the network, runs (P-15). Interrupted changes end, and changes that wait for a confirmation nobody
- * can give are reverted.
+ * the network, runs (P-15). Interrupted changes end. Of the changes that wait for a confirmation,
+ * those are reverted whose time is over or that belong to an earlier boot; the others are left to the
+ * guard, which may be just about to start again and can still take their confirmation.
  */
+import type { ChangeRecord } from '@holdfast/change';
 import { hasCode } from '@holdfast/core';
 import type { GuardConfig } from './guard-config.ts';
 import { type GuardStartDeps, openGuardCore } from './guard-core.ts';
@@ -10,10 +12,14 @@ import { type GuardStartDeps, openGuardCore } from './guard-core.ts';
 export interface GuardRecovery {
   /** `guard-running`: nothing was touched; the guard that runs takes care of its changes itself. */
   readonly outcome: 'recovered' | 'guard-running';
-  /** Changes that were reverted because nobody could confirm them. */
+  /** Changes that were reverted, because they were interrupted or not confirmed in time. */
   readonly reverted: readonly string[];
+  /** Changes that can still be confirmed, once a guard runs. */
+  readonly waiting: readonly string[];
   readonly frozen: boolean;
 }
+
+const idsOf = (records: readonly ChangeRecord[]): string[] => records.map(({ changeId }) => changeId);
 
 /** @throws what `openGuardCore` throws, but for `ERR_GUARD_ALREADY_RUNNING` */
 export async function recoverGuard(
@@ -23,20 +29,17 @@ export async function recoverGuard(
 ): Promise<GuardRecovery> {
   try {
     await using core = await openGuardCore(config, deps, signal);
-    const waiting = (await core.engine.list(1)).filter(({ state }) => state === 'awaiting-confirmation');
-    const reverted: string[] = [];
-    for (const { changeId } of waiting) {
-      try {
-        await core.engine.revert(changeId);
-        reverted.push(changeId);
-      } catch (error) {
-        if (!hasCode(error, 'ERR_CHANGE_STATE')) throw error; // its time ran out meanwhile: it reverted by itself
-      }
-    }
     await core.engine.whenIdle();
-    return { outcome: 'recovered', reverted, frozen: core.engine.frozen };
+    return {
+      outcome: 'recovered',
+      reverted: idsOf(core.recovered.filter(({ outcome }) => outcome === 'reverted')),
+      waiting: idsOf((await core.engine.list(1)).filter(({ state }) => state === 'awaiting-confirmation')),
+      frozen: core.engine.frozen,
+    };
   } catch (error) {
-    if (hasCode(error, 'ERR_GUARD_ALREADY_RUNNING')) return { outcome: 'guard-running', reverted: [], frozen: false };
+    if (hasCode(error, 'ERR_GUARD_ALREADY_RUNNING')) {
+      return { outcome: 'guard-running', reverted: [], waiting: [], frozen: false };
+    }
     throw error;
   }
 }

@@ -384,25 +384,93 @@ describe('a mutation', needs('linux'), () => {
     assert.deepEqual(outcomes.toSorted(), ['committed', 'reverted']);
   });
 
-  it('P-15: while no guard runs, recovery reverts what nobody can confirm; while one runs it touches nothing', async (t) => {
+  for (const [name, later] of [
+    [
+      'whose time to be confirmed is over',
+      { clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + 60_001 } },
+    ],
+    ['of an earlier boot', { bootId: 'another-boot' }],
+  ] as const) {
+    it(`P-15: while no guard runs, recovery reverts a change ${name}`, async (t) => {
+      const site = await makeSite(t);
+      const { client, stop } = await start(t, site);
+      const waiting = await client.request({ operation: 'firewall.restore', params: { path: '/etc/fw' } });
+      await stop();
+      const recovery = await recoverGuard(site.config, { ...site.deps, ...later }, never);
+      const reverted = [waiting.changeId];
+      assert.deepEqual(recovery, { outcome: 'recovered', reverted, waiting: [], frozen: false });
+      assert.equal((await site.deps.host.files.stat('/etc/fw', never)).kind, 'missing');
+      assert.deepEqual(
+        (await listEvidence(site)).map(({ outcome }) => outcome),
+        ['reverted'],
+      );
+      await assertLogVerifies(site);
+    });
+  }
+
+  it('P-15: recovery leaves what can still be confirmed to the guard that starts again, and touches nothing while one runs', async (t) => {
     const site = await makeSite(t);
     const { client, stop } = await start(t, site);
-    const waiting = await client.request({ operation: 'firewall.restore', params: { path: '/etc/fw' } });
-    assert.deepEqual(await recoverGuard(site.config, site.deps, never), {
-      outcome: 'guard-running',
-      reverted: [],
-      frozen: false,
-    });
-    assert.equal((await site.deps.host.files.stat('/etc/fw', never)).kind, 'file');
+    const { changeId } = await client.request({ operation: 'firewall.restore', params: { path: '/etc/fw' } });
+    const running = await recoverGuard(site.config, site.deps, never);
+    assert.deepEqual(running, { outcome: 'guard-running', reverted: [], waiting: [], frozen: false });
     await stop();
     const recovery = await recoverGuard(site.config, site.deps, never);
-    assert.deepEqual(recovery, { outcome: 'recovered', reverted: [waiting.changeId], frozen: false });
-    assert.equal((await site.deps.host.files.stat('/etc/fw', never)).kind, 'missing');
+    assert.deepEqual(recovery, { outcome: 'recovered', reverted: [], waiting: [changeId], frozen: false });
+    assert.equal((await site.deps.host.files.stat('/etc/fw', never)).kind, 'file');
+    const again = await start(t, site);
+    assert.equal((await again.client.confirm(changeId)).outcome, 'committed');
+    assert.equal((await site.deps.host.files.stat('/etc/fw', never)).kind, 'file');
+    await again.stop();
     assert.deepEqual(
       (await listEvidence(site)).map(({ outcome }) => outcome),
-      ['reverted'],
+      ['committed'],
     );
     await assertLogVerifies(site);
+  });
+
+  it('G-19, G-21: root frees a frozen host with a reason; record and evidence name who, why and what', async (t) => {
+    const site = await makeSite(t);
+    let { client, stop } = await start(t, site);
+    await assert.rejects(client.unfreeze('nothing is frozen here at all'), { code: 'ERR_GUARD_NOT_FROZEN' });
+    const stuck = await client.request({ operation: 'test.stuck', params: { path: '/etc/stuck' } });
+    const reason = 'disk was replaced, file put back by hand';
+    for (const short of ['', 'too short', `${' '.repeat(30)}x`]) {
+      await assert.rejects(client.unfreeze(short), { code: 'ERR_GUARD_MALFORMED' });
+    }
+    assert.equal((await client.status()).frozen, true);
+    const unfrozen = await client.unfreeze(reason);
+    assert.deepEqual(unfrozen.changes, [stuck.changeId]);
+    assert.equal((await client.status()).frozen, false);
+    assert.equal((await client.request(MOTD)).outcome, 'committed');
+    await stop();
+    ({ client, stop } = await start(t, site)); // and it stays so
+    assert.equal((await client.status()).frozen, false);
+    const record = (await client.auditTail(50)).find(({ action }) => action === 'guard.unfrozen');
+    assert.ok(JSON.stringify(record).includes(reason));
+    await stop();
+    const { statement } = (await listEvidence(site)).find(({ bundleId }) => bundleId === unfrozen.bundleId) ?? {};
+    assert.equal(statement?.predicate.outcome, 'allow');
+    assert.equal(statement?.predicate.operation, 'guard.unfreeze');
+    assert.match(statement?.predicate.principal ?? '', /^local:/);
+    assert.deepEqual(statement?.predicate.postState, { frozen: false, reason });
+    assert.deepEqual(statement?.predicate.preState, { frozen: true, changes: [stuck.changeId] });
+    await assertLogVerifies(site);
+  });
+
+  it('P-22: what cannot be recorded does not unfreeze', async (t) => {
+    const site = await makeSite(t);
+    const disk = { isFull: false };
+    const { client } = await start(t, site, { deps: { logFiles: failingLogFiles(disk) } });
+    await client.request({ operation: 'test.stuck', params: { path: '/etc/stuck' } });
+    disk.isFull = true;
+    const reason = 'disk was replaced, file put back by hand';
+    await assert.rejects(client.unfreeze(reason), { code: 'ERR_GUARD_AUDIT_UNWRITABLE' });
+    assert.equal((await client.status()).frozen, true);
+    disk.isFull = false;
+    await eventually(async () => (await client.status()).audit.writable);
+    await client.unfreeze(reason);
+    assert.equal((await client.status()).frozen, false);
   });
 
   it('a second guard on the same state is refused, and the first goes on', async (t) => {

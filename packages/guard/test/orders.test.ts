@@ -203,7 +203,7 @@ describe('an order', needs('linux'), () => {
     const running = await client.order(envelope);
     assert.deepEqual([running.outcome, running.change?.state], ['running', 'awaiting-confirmation']);
     await stop();
-    await recoverGuard(site.config, site.deps, never);
+    await recoverGuard(site.config, { ...site.deps, bootId: 'another-boot' }, never);
     const after = await start(t, site);
     const report = await after.client.order(envelope);
     assert.deepEqual([report.outcome, report.change?.outcome], ['reverted', 'reverted']);

@@ -126,6 +126,7 @@ describe('an unprivileged caller', needs('root', 'linux'), () => {
       mutation('services.restart_all', {}, 5),
       { kind: 'confirm', changeId: '01890a5d-ac96-774b-bcce-b302099a8057' },
       { kind: 'revert', changeId: '01890a5d-ac96-774b-bcce-b302099a8057' },
+      { kind: 'unfreeze', reason: 'I am only the agent, and yet I ask' }, // G-19
     ]);
     assert.deepEqual([...new Set(codes(denied))], ['ERR_GUARD_DENIED']);
 

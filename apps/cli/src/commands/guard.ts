@@ -24,11 +24,11 @@ export async function guard(options: GuardOptions, signal: AbortSignal): Promise
   };
   if (options.recover === true) {
     const recovered = await recoverGuard(config, deps, signal);
-    const { outcome, reverted, frozen } = recovered;
+    const { outcome, reverted, waiting, frozen } = recovered;
     const text =
       outcome === 'guard-running'
         ? 'a guard is running: nothing to do'
-        : `recovered; ${reverted.length} unconfirmed change(s) reverted${frozen ? '; the host is FROZEN' : ''}`;
+        : `recovered; ${reverted.length} change(s) reverted, ${waiting.length} can still be confirmed${frozen ? '; the host is FROZEN' : ''}`;
     return { data: recovered, text, exitCode: frozen ? 1 : 0 };
   }
   await using running = await startGuard(config, deps, signal);

@@ -32,6 +32,11 @@ export const GUARD_ERRORS = {
     title: 'The host is frozen',
     text: 'A change could not be reverted, or the host was frozen by hand. Only `status` and reads of the audit log work until a person has looked and unfrozen it.',
   },
+  ERR_GUARD_NOT_FROZEN: {
+    remedy: 'give-up',
+    title: 'The host is not frozen',
+    text: 'There is nothing to unfreeze: `holdfast status --host` shows whether a host is frozen.',
+  },
   ERR_GUARD_AUDIT_UNWRITABLE: {
     remedy: 'retry',
     title: 'The audit log cannot be written',

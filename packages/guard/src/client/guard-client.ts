@@ -52,6 +52,8 @@ const OutboxSchema = z.strictObject({
   items: z.array(z.strictObject({ seq: z.int(), bundleId: BundleIdSchema, path: z.string() })),
   nextSeq: z.int(),
 });
+const UnfrozenSchema = z.strictObject({ changes: z.array(z.string()), bundleId: BundleIdSchema });
+export type UnfreezeReport = z.infer<typeof UnfrozenSchema>;
 export type OutboxPage = z.infer<typeof OutboxSchema>;
 
 /**
@@ -68,6 +70,8 @@ export interface GuardClient extends Disposable, AsyncDisposable {
   order(envelope: string, signal?: AbortSignal): Promise<OrderReport>;
   confirm(changeId: string, signal?: AbortSignal): Promise<ChangeReport>;
   revert(changeId: string, signal?: AbortSignal): Promise<ChangeReport>;
+  /** Frees a frozen host; for its root. @param reason at least 20 characters, kept in evidence (G-21) */
+  unfreeze(reason: string, signal?: AbortSignal): Promise<UnfreezeReport>;
   seal(report: CheckReport, signal?: AbortSignal): Promise<SealedReport>;
   outbox(afterSeq: number, limit: number, signal?: AbortSignal): Promise<OutboxPage>;
   /** The newest audit records as JSON, oldest of them first. */
@@ -81,7 +85,7 @@ export interface GuardClient extends Disposable, AsyncDisposable {
 type Body = GuardRequest extends infer R ? (R extends GuardRequest ? Omit<R, 'v' | 'id'> : never) : never;
 
 /** An order is the same order however often it comes (C-35), and so is a report; these are not. */
-const SENT_ONCE: ReadonlySet<GuardRequest['kind']> = new Set(['request', 'confirm', 'revert']);
+const SENT_ONCE: ReadonlySet<GuardRequest['kind']> = new Set(['request', 'confirm', 'revert', 'unfreeze']);
 
 /** Connects when first used. @param signal aborted: every call ends with its reason */
 export function connectGuard(socketPath: string, signal: AbortSignal): GuardClient {
@@ -134,6 +138,7 @@ export function connectGuard(socketPath: string, signal: AbortSignal): GuardClie
     order: async (envelope, own) => ask({ kind: 'order', envelope }, OrderReportSchema, own, MUTATION_TIMEOUT_MS),
     confirm: async (changeId, own) => ask({ kind: 'confirm', changeId }, ChangeReportSchema, own, MUTATION_TIMEOUT_MS),
     revert: async (changeId, own) => ask({ kind: 'revert', changeId }, ChangeReportSchema, own, MUTATION_TIMEOUT_MS),
+    unfreeze: async (reason, own) => ask({ kind: 'unfreeze', reason }, UnfrozenSchema, own),
     seal: async (report, own) => ask({ kind: 'seal', report }, SealedSchema, own),
     outbox: async (afterSeq, limit, own) => ask({ kind: 'outbox', afterSeq, limit }, OutboxSchema, own),
     auditTail: async (limit, own) =>

@@ -167,6 +167,38 @@ export function draftOfChange(record: ChangeRecord): Draft {
   };
 }
 
+/** Root frees a frozen host: who, why, and what had frozen it (G-21). */
+export function draftOfUnfreeze(unfreeze: {
+  readonly circumstances: Circumstances;
+  readonly reason: string;
+  readonly changes: readonly string[];
+  readonly bundleId: BundleId;
+  readonly at: string;
+}): Draft {
+  const { circumstances, reason, changes, bundleId, at } = unfreeze;
+  return {
+    kind: 'decision',
+    predicate: {
+      ...BLANK,
+      bundleId,
+      observedBy: 'guard',
+      started: at,
+      ended: at,
+      policyHash: circumstances.policyHash,
+      baselineHash: circumstances.baselineHash,
+      clock: CLOCK,
+      operation: 'guard.unfreeze',
+      principal: circumstances.principal.slice(0, 100),
+      decision: decisionOf(circumstances.decision),
+      paramsDigest: paramsDigestOf({ reason }),
+      severity: 'high',
+      preState: { frozen: true, changes: changes.slice(0, 100) },
+      postState: { frozen: false, reason },
+      outcome: 'allow',
+    },
+  };
+}
+
 /** A mutation that was not run, or many of one principal in one statement. */
 export interface Refusal {
   readonly kind: Extract<EvidenceKind, 'decision' | 'order'>;
