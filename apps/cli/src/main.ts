@@ -2,11 +2,14 @@
  * The `holdfast` binary: reads the command line, gives the command a signal that aborts on Ctrl-C
  * and SIGTERM, and prints what it came to. Everything else is in `commands/`, loaded when called.
  */
-import { createProgram } from './program.ts';
+import { watchdogHasNothingToDo } from './watchdog.ts';
 
-const stop = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
+// The watchdog asks every 30 s on every host: where a guard answers, nothing else is even loaded.
+if (!(await watchdogHasNothingToDo(process.argv.slice(2)))) {
+  const { createProgram } = await import('./program.ts');
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  }
+  await createProgram(stop.signal).parseAsync(process.argv);
 }
-
-await createProgram(stop.signal).parseAsync(process.argv);
