@@ -14,8 +14,14 @@ const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
 const STAMP = join(REPOSITORY, 'node_modules', '.holdfast-installed');
 
-/** Each Debian package, the command that shows it is there, what it is for, and which commands want it. */
+/** Each Debian package, the command or library that shows it is there, what it is for, and which commands want it. */
 const DEBIAN_PACKAGES = [
+  {
+    name: 'libatomic1',
+    library: 'libatomic.so.1',
+    purpose: 'Node 26 itself',
+    wantedBy: ['start', 'test', 'check', 'bench', 'install'],
+  },
   { name: 'nftables', command: 'nft', purpose: 'real firewalls in lab hosts', wantedBy: ['start', 'test', 'bench'] },
   { name: 'iproute2', command: 'ip', purpose: 'networks of lab hosts', wantedBy: ['start', 'test', 'bench'] },
   {
@@ -76,8 +82,18 @@ function hasCommand(name) {
   });
 }
 
+function hasLibrary(name) {
+  const architectures = ['x86_64-linux-gnu', 'aarch64-linux-gnu', ''];
+  const directories = architectures.flatMap((architecture) => [`/usr/lib/${architecture}`, `/lib/${architecture}`]);
+  return [...directories, '/usr/lib64', '/lib64'].some((directory) => existsSync(join(directory, name)));
+}
+
+function isPresent({ command, library }) {
+  return command === undefined ? hasLibrary(library) : hasCommand(command);
+}
+
 function installDebianPackages(command) {
-  const missing = DEBIAN_PACKAGES.filter((entry) => entry.wantedBy.includes(command) && !hasCommand(entry.command));
+  const missing = DEBIAN_PACKAGES.filter((entry) => entry.wantedBy.includes(command) && !isPresent(entry));
   if (missing.length === 0) return;
   const list = missing.map(({ name, purpose }) => `  ${name}: ${purpose}`).join('\n');
   if (process.getuid?.() !== 0 || !hasCommand('apt-get')) {
