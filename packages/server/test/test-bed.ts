@@ -27,6 +27,36 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** What a healthy agent says. */
+export const CHECKIN = {
+  bootId: 'boot-1',
+  agentVersion: '0.1.0',
+  health: {
+    status: 'healthy',
+    since: '2026-01-01T00:00:00.000Z',
+    lastCycleAgeMs: 5,
+    lastCycleMs: 5,
+    counters: {
+      loopsCompleted: 1,
+      driftDetected: 0,
+      remediationsAttempted: 0,
+      remediationsSuccessful: 0,
+      evidenceGenerated: 0,
+      evidenceUploaded: 0,
+      evidenceQueued: 0,
+    },
+    server: 'reachable',
+    guard: 'reachable',
+    clock: { status: 'sane', offsetMs: 0 },
+    queue: { totalPending: 0, totalUploaded: 0, dead: 0, readyForRetry: 0, oldestPending: null },
+    conditions: [],
+  },
+  policyHash: null,
+  baselineHash: null,
+  audit: { seq: 1, head: 'a' },
+  progress: [],
+};
+
 export async function eventually<T>(
   look: () => Promise<T | undefined> | T | undefined,
   timeoutMs = 15_000,

@@ -2,6 +2,7 @@
 import type { Attention, HostView, Remediation } from '@holdfast/api';
 import { SEVERITIES } from '@holdfast/evidence';
 import type { Transaction } from '@holdfast/store';
+import type { HostStanding } from './read-hosts.ts';
 
 /** More than anyone reads; the hosts page has them all. */
 const MAX_ATTENTION = 200;
@@ -105,7 +106,11 @@ async function findRemediations(tx: Transaction, hosts: readonly HostView[]): Pr
   return (hostId, check) => byCheck.get(`${hostId} ${check}`);
 }
 
-async function listEndingCertificates(tx: Transaction, hosts: readonly HostView[], now: Date): Promise<Attention[]> {
+async function listEndingCertificates(
+  tx: Transaction,
+  hosts: readonly HostStanding[],
+  now: Date,
+): Promise<Attention[]> {
   const heard = new Map(hosts.filter(({ state }) => state !== 'silent').map((host) => [host.hostId, host]));
   const rows = await tx.query<{ host_id: string; not_after: Date }>(
     'SELECT host_id, max(not_after) AS not_after FROM host_certificates GROUP BY host_id HAVING max(not_after) < $1',
@@ -179,11 +184,20 @@ async function listIntegrityProblems(tx: Transaction): Promise<Attention[]> {
 
 const urgency = (severity: Attention['severity']): number => -SEVERITIES.indexOf(severity);
 
-/** @returns the most urgent first, of these the oldest first */
-export async function listAttention(tx: Transaction, hosts: readonly HostView[], now: Date): Promise<Attention[]> {
-  const find = await findRemediations(tx, hosts);
+/**
+ * @param hosts all of them
+ * @param troubled those of them that are not good
+ * @returns the most urgent first, of these the oldest first
+ */
+export async function listAttention(
+  tx: Transaction,
+  hosts: readonly HostStanding[],
+  troubled: readonly HostView[],
+  now: Date,
+): Promise<Attention[]> {
+  const find = await findRemediations(tx, troubled);
   const items = [
-    ...hosts.flatMap((host) => listOfHost(host, find)),
+    ...troubled.flatMap((host) => listOfHost(host, find)),
     ...(await listEndingCertificates(tx, hosts, now)),
     ...(await listUnanchored(tx, now)),
     ...(await listConflicts(tx)),

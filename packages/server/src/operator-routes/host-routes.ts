@@ -18,7 +18,7 @@ import { OPEN_STATES, readSteps } from '../ingest/remediations.ts';
 import { tellStory } from '../ingest/remediation-story.ts';
 import { notFound } from '../log/transparency-log.ts';
 import { CursorSchema, cutPage, decodeCursor, LimitSchema } from './cursor.ts';
-import { readHosts } from './read-hosts.ts';
+import { type HostQuery, readHosts, readStandings } from './read-hosts.ts';
 import type { Operator } from './sessions.ts';
 
 const HostParams = z.strictObject({ hostId: z.string().max(64) });
@@ -35,19 +35,17 @@ async function listHosts(
   tx: Transaction,
   query: z.infer<typeof HostListQuery>,
 ): Promise<{ items: HostView[]; nextCursor: string | null }> {
-  const nowMs = context.clock.wallMs();
-  const found: HostView[] = [];
-  let after = decodeCursor(query.cursor);
-  // The state follows from more than one row, so it is judged here, batch by batch.
-  for (;;) {
-    const batch = await readHosts(tx, { ...query, after, limit: query.limit + 1 }, nowMs, context.checkinIntervalMs);
-    found.push(...batch.filter(({ state }) => query.state === undefined || state === query.state));
-    const last = batch.at(-1);
-    if (batch.length <= query.limit || found.length > query.limit || last === undefined) break;
-    after = [last.name, last.hostId];
-  }
-  return cutPage(found, query.limit, ({ name, hostId }) => [name, hostId]);
+  const [nowMs, after, limit] = [context.clock.wallMs(), decodeCursor(query.cursor), query.limit + 1];
+  const read = (part: Partial<HostQuery>): Promise<HostView[]> =>
+    readHosts(tx, { ...part, limit }, nowMs, context.checkinIntervalMs);
+  if (query.state === undefined) return cutHosts(await read({ ...query, after }), query.limit);
+  // The state follows from more than one row: it is judged for all that match, then one page is read.
+  const standings = await readStandings(tx, { ...query, after }, nowMs, context.checkinIntervalMs);
+  const wanted = standings.filter(({ state }) => state === query.state).slice(0, limit);
+  return cutHosts(await read({ hostIds: wanted.map(({ hostId }) => hostId) }), query.limit);
 }
+const cutHosts = (hosts: HostView[], limit: number): { items: HostView[]; nextCursor: string | null } =>
+  cutPage(hosts, limit, ({ name, hostId }) => [name, hostId]);
 
 interface RemediationRow {
   readonly remediationId: string;
@@ -125,7 +123,7 @@ export function addHostRoutes(router: Router<Operator>, context: ServerContext):
       handle: async ({ principal, params }) => {
         const nowMs = context.clock.wallMs();
         const [host] = await context.store.withOrg(principal.orgId, (tx) =>
-          readHosts(tx, { hostId: params.hostId, limit: 1 }, nowMs, context.checkinIntervalMs),
+          readHosts(tx, { hostIds: [params.hostId], limit: 1 }, nowMs, context.checkinIntervalMs),
         );
         if (host === undefined) throw notFound();
         return host;

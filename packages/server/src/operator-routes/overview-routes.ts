@@ -3,14 +3,15 @@ import { AttentionSchema, page, type HostView, SummarySchema } from '@holdfast/a
 import type { Transaction } from '@holdfast/store';
 import type { z } from 'zod';
 import type { ServerContext } from '../context.ts';
-import { scoreOf } from '../host-view.ts';
+import { scoreOf, type Tally } from '../host-view.ts';
 import type { Router } from '../http/route.ts';
 import { OPEN_STATES } from '../ingest/remediations.ts';
 import { listAttention } from './attention.ts';
-import { readHosts } from './read-hosts.ts';
+import { type HostStanding, readHosts, readStandings } from './read-hosts.ts';
 import type { Operator } from './sessions.ts';
 
-const MAX_HOSTS = 10_000;
+/** Far more than anyone reads in a list of what needs attention. */
+const MAX_TROUBLED = 1_000;
 const DAY_MS = 86_400_000;
 
 interface Counts {
@@ -37,8 +38,8 @@ async function count(tx: Transaction, now: Date): Promise<Counts> {
 }
 
 type Summary = z.infer<typeof SummarySchema>;
-function countHosts(hosts: readonly HostView[]): Summary['hosts'] {
-  const of = (...states: HostView['state'][]): number => hosts.filter(({ state }) => states.includes(state)).length;
+function countHosts(hosts: readonly HostStanding[]): Summary['hosts'] {
+  const of = (...states: HostStanding['state'][]): number => hosts.filter(({ state }) => states.includes(state)).length;
   return {
     total: hosts.length,
     good: of('good'),
@@ -48,9 +49,24 @@ function countHosts(hosts: readonly HostView[]): Summary['hosts'] {
   };
 }
 
+const sum = (hosts: readonly HostStanding[], name: keyof Tally): number =>
+  hosts.reduce((total, { tally }) => total + tally[name], 0);
+const sumTallies = (hosts: readonly HostStanding[]): Tally => ({
+  applicable: sum(hosts, 'applicable'),
+  measured: sum(hosts, 'measured'),
+  good: sum(hosts, 'good'),
+  failing: sum(hosts, 'failing'),
+});
+
 export function addOverviewRoutes(router: Router<Operator>, context: ServerContext): void {
-  const allHosts = (tx: Transaction): Promise<HostView[]> =>
-    readHosts(tx, { limit: MAX_HOSTS }, context.clock.wallMs(), context.checkinIntervalMs);
+  const everyHost = (tx: Transaction): Promise<HostStanding[]> =>
+    readStandings(tx, {}, context.clock.wallMs(), context.checkinIntervalMs);
+  /** Those that may need a person, with their statuses. */
+  const troubled = async (tx: Transaction, hosts: readonly HostStanding[]): Promise<HostView[]> => {
+    const hostIds = hosts.filter(({ state }) => state !== 'good').map(({ hostId }) => hostId);
+    const page = { hostIds: hostIds.slice(0, MAX_TROUBLED), limit: MAX_TROUBLED };
+    return readHosts(tx, page, context.clock.wallMs(), context.checkinIntervalMs);
+  };
   router
     .add({
       method: 'GET',
@@ -60,10 +76,10 @@ export function addOverviewRoutes(router: Router<Operator>, context: ServerConte
       handle: ({ principal }) =>
         context.store.withOrg(principal.orgId, async (tx) => {
           const now = new Date(context.clock.wallMs());
-          const hosts = await allHosts(tx);
+          const hosts = await everyHost(tx);
           const counts = await count(tx, now);
           return {
-            score: scoreOf(hosts.flatMap(({ checks }) => checks)),
+            score: scoreOf(sumTallies(hosts)),
             hosts: countHosts(hosts),
             evidence: {
               total: counts.total,
@@ -81,9 +97,10 @@ export function addOverviewRoutes(router: Router<Operator>, context: ServerConte
       summary: 'What needs a person now, most urgent first',
       response: page(AttentionSchema),
       handle: ({ principal }) =>
-        context.store.withOrg(principal.orgId, async (tx) => ({
-          items: await listAttention(tx, await allHosts(tx), new Date(context.clock.wallMs())),
-          nextCursor: null,
-        })),
+        context.store.withOrg(principal.orgId, async (tx) => {
+          const hosts = await everyHost(tx);
+          const items = await listAttention(tx, hosts, await troubled(tx, hosts), new Date(context.clock.wallMs()));
+          return { items, nextCursor: null };
+        }),
     });
 }
