@@ -1,0 +1,30 @@
+/**
+ * Runs all checks of a host's own baseline again and again, in one process, as its agent does, and
+ * prints what they came to as JSON (C-16). Run inside a lab host: `repeat-checks.ts ROUNDS`.
+ */
+import { loadTrust } from '@holdfast/agent';
+import { hostPaths } from '@holdfast/api';
+import { runChecks } from '@holdfast/compliance';
+import { loadHostBaseline, openHost } from '../apps/cli/src/host-wiring.ts';
+
+const rounds = Number(process.argv[2]);
+const { signal } = new AbortController();
+const paths = hostPaths('/');
+const host = await openHost('/');
+const counts: Record<string, number> = {};
+const bad: unknown[] = [];
+const durationsMs: number[] = [];
+for (let round = 0; round < rounds; round += 1) {
+  const nowMs = host.clock.wallMs();
+  const loaded = await loadHostBaseline(paths, loadTrust(paths), nowMs);
+  const started = performance.now();
+  const results = await runChecks(loaded, { host, nowMs }, signal);
+  durationsMs.push(performance.now() - started);
+  for (const { status, findings } of results) {
+    counts[status] = (counts[status] ?? 0) + 1;
+    if (status !== 'pass') bad.push(...findings.filter((finding) => finding.status !== 'pass'));
+  }
+}
+durationsMs.sort((a, b) => a - b);
+const at = (part: number): number => Math.round(durationsMs[Math.floor((durationsMs.length - 1) * part)] ?? 0);
+console.log(JSON.stringify({ rounds, counts, bad: bad.slice(0, 5), medianMs: at(0.5), p99Ms: at(0.99), maxMs: at(1) }));
