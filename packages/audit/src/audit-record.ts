@@ -93,20 +93,28 @@ function wallTimeOf(wallMs: number): string {
 export type LineFault = 'not-a-record' | 'hash-mismatch' | 'unknown-version' | 'chain-broken';
 
 /**
- * Checks a line (without its newline) from bytes: its own hash, its version and its place in the chain.
+ * Checks the line in `start` … `end` of `bytes` (without its newline): its own hash, its version and
+ * its place in the chain, all in one comparison of its first bytes with what they have to be.
  *
  * Does not look into the rest of the body: what a chain up to a signed head vouches for is its bytes,
  * and reading a record parses them.
  *
- * @returns the chain with this record, or what is wrong
+ * @returns the chain with this record; `undefined` when it does not continue the chain, for a reason
+ * that `faultOf` tells
  */
-export function checkLine(line: Uint8Array, after: ChainHead): ChainHead | LineFault {
-  const hash = selfHash(line);
-  if (hash === undefined) return looksLikeRecord(line) ? 'hash-mismatch' : 'not-a-record';
+export function checkLine(bytes: Buffer, start: number, end: number, after: ChainHead): ChainHead | undefined {
+  if (end - start <= BODY_START) return undefined;
   const seq = after.seq + 1;
-  const expected = bodyStart(seq, after.hash);
-  const start = bufferOf(line).toString('latin1', BODY_START, BODY_START + expected.length);
-  if (start === expected) return { seq, hash };
+  const hash = sha256Hex(bytes.subarray(start + BODY_START, end));
+  const expected = `${hash} ${bodyStart(seq, after.hash)}`;
+  // Beyond a line that is shorter stands a newline, which `expected` has none of.
+  return bytes.toString('latin1', start, start + expected.length) === expected ? { seq, hash } : undefined;
+}
+
+/** Why a line does not continue the chain after `after`. */
+export function faultOf(line: Uint8Array, after: ChainHead): LineFault {
+  if (selfHash(line) === undefined) return looksLikeRecord(line) ? 'hash-mismatch' : 'not-a-record';
+  const start = bufferOf(line).toString('latin1', BODY_START, BODY_START + bodyStart(after.seq + 1, after.hash).length);
   return start.startsWith(VERSION_START) ? 'chain-broken' : 'unknown-version'; // P-18
 }
 
@@ -130,7 +138,8 @@ function looksLikeRecord(line: Uint8Array): boolean {
 
 const VERSION_START = `{"version":${AUDIT_RECORD_VERSION},`;
 
-function bufferOf(bytes: Uint8Array): Buffer {
+/** The same memory as a `Buffer`. */
+export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

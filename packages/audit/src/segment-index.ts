@@ -58,13 +58,13 @@ export class SegmentIndex {
     const mark = segment === this.#segments.at(-1) ? this.#marks.findLast(({ head }) => head.seq < from) : undefined;
     const file = await this.#files.open(join(this.#directory, segment.name), 'read');
     try {
-      const start = mark ?? (await firstRecordStart(file, segment));
-      if (start === undefined) throw damaged(segment, 0, 'not-a-record');
-      let last = start.head.seq;
-      const { goodBytes, fault } = await scanSegment(file, start, ({ line, head: { seq }, offset }) => {
+      const begin = mark ?? (await firstRecordStart(file, segment));
+      if (begin === undefined) throw damaged(segment, 0, 'not-a-record');
+      let last = begin.head.seq;
+      const { goodBytes, fault } = await scanSegment(file, begin, ({ bytes, start, end, head: { seq }, offset }) => {
         last = seq;
         if (seq < from) return true;
-        const record = parseRecord(line);
+        const record = parseRecord(bytes.subarray(start, end));
         if (record === undefined) throw damaged(segment, offset, 'not-a-record');
         if (seq <= to) records.push(record);
         return seq < to;

@@ -22,7 +22,7 @@ export interface Cost {
   readonly cpuS: number;
 }
 
-export async function costOf(work: () => Promise<unknown> | unknown): Promise<Cost> {
+export async function costOf(work: () => unknown): Promise<Cost> {
   const cpu = process.cpuUsage();
   const startMs = performance.now();
   await work();
