@@ -46,6 +46,12 @@ const DEBIAN_PACKAGES = [
   },
   { name: 'bsdutils', command: 'logger', purpose: 'log canaries', wantedBy: ['start', 'test', 'bench'] },
   {
+    name: 'git',
+    command: 'git',
+    purpose: 'listing the files of this repository',
+    wantedBy: ['test', 'check', 'bench'],
+  },
+  {
     name: 'chromium',
     command: 'chromium',
     purpose: 'tests of the console in a real browser',
