@@ -26,7 +26,7 @@ const AccountSchema = z.strictObject({
   shell: z.string(),
   password: z.enum(['empty', 'set', 'locked', 'unknown']),
   expired: z.boolean(),
-  authorizedKeys: z.array(z.string()),
+  authorizedKeys: z.array(z.string()).nullable(),
 });
 const FileStateSchema = z.discriminatedUnion('kind', [
   z.strictObject({ path: z.string(), kind: z.literal('missing') }),

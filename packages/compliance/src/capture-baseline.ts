@@ -2,6 +2,7 @@
  * Writes the baseline of a host as it is now (C-04), to be read by a person and signed. What it
  * captures it calls good: use it on a host that is.
  */
+import { HoldfastError } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
 import type { HostReader } from '@holdfast/host';
 import { stringify } from 'yaml';
@@ -135,10 +136,16 @@ async function capturePorts(reader: HostReader, signal: AbortSignal) {
 
 async function captureAccounts(reader: HostReader, signal: AbortSignal) {
   const list = (await reader.accounts.list(signal)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const withKeys = list.filter(({ authorizedKeys }) => authorizedKeys.length > 0);
+  const keys = list.map(({ name, authorizedKeys }) => {
+    if (authorizedKeys !== null) return [name, authorizedKeys] as const;
+    throw new HoldfastError('the authorised keys of an account cannot be read', {
+      code: 'ERR_HOST_ACCOUNTS_UNREADABLE',
+      fields: { name },
+    });
+  });
   return {
     uid0: list.filter(({ uid }) => uid === 0).map(({ name }) => name),
     accounts: list.filter(({ uid }) => uid !== 0).map(({ name }) => name),
-    authorizedKeys: Object.fromEntries(withKeys.map(({ name, authorizedKeys }) => [name, authorizedKeys])),
+    authorizedKeys: Object.fromEntries(keys.filter(([, fingerprints]) => fingerprints.length > 0)),
   };
 }

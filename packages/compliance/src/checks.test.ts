@@ -268,6 +268,20 @@ const cases: {
   },
   {
     id: 'C-13',
+    name: 'keys that cannot be read are unknown for their account, and the others are judged',
+    check: 'accounts',
+    spoil: (parts) => {
+      parts.accounts[0] = account('root', 0, { authorizedKeys: [ROOT_KEY, `SHA256:${'B'.repeat(43)}`] });
+      parts.accounts[1] = account('alice', 1000, { authorizedKeys: null });
+    },
+    want: [
+      'unknown high authorized-keys-unreadable alice',
+      `fail high authorized-key-unexpected root SHA256:${'B'.repeat(43)}`,
+    ],
+    mend: null,
+  },
+  {
+    id: 'C-13',
     name: 'an extra and a missing key are both found',
     check: 'accounts',
     spoil: (parts) => (parts.accounts[0] = account('root', 0, { authorizedKeys: [`SHA256:${'B'.repeat(43)}`] })),

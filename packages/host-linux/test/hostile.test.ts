@@ -259,26 +259,31 @@ describe('password files', () => {
         symlinkSync('other', `${root}/etc/shadow`);
       },
     ],
-    [
-      'keys that are a pipe',
-      (root) => {
-        mkdirSync(`${root}/home/ada/.ssh`, { recursive: true });
-        execFileSync('/usr/bin/mkfifo', [`${root}/home/ada/.ssh/authorized_keys`]);
-      },
-    ],
-    [
-      'keys that are huge',
-      (root) => {
-        mkdirSync(`${root}/home/ada/.ssh`, { recursive: true });
-        writeFileSync(`${root}/home/ada/.ssh/authorized_keys`, 'x'.repeat(1024 * 1024 + 1));
-      },
-    ],
   ];
   for (const [name, make] of broken) {
     it(`C-13: ${name}: the accounts are unreadable, not empty`, async (t) => {
       const { root, accounts } = machine(t, SHADOW);
       make(root);
       await rejects('ERR_HOST_ACCOUNTS_UNREADABLE', accounts.list(calm()));
+    });
+  }
+
+  const keyFiles: [string, (keys: string) => void][] = [
+    ['a pipe', (keys) => execFileSync('/usr/bin/mkfifo', [keys])],
+    ['huge', (keys) => writeFileSync(keys, 'x'.repeat(1024 * 1024 + 1))],
+    ['a directory', (keys) => mkdirSync(keys)],
+    ['a symlink to itself', (keys) => symlinkSync('authorized_keys', keys)],
+  ];
+  for (const [name, make] of keyFiles) {
+    it(`C-13: keys that are ${name} are unknown, not empty, and the other accounts are listed`, async (t) => {
+      const { root, accounts } = machine(t, SHADOW);
+      mkdirSync(`${root}/home/ada/.ssh`, { recursive: true });
+      make(`${root}/home/ada/.ssh/authorized_keys`);
+      const list = await accounts.list(calm());
+      assert.equal(list.find((account) => account.name === 'ada')?.authorizedKeys, null);
+      const others = list.filter((account) => account.name !== 'ada');
+      assert.ok(others.length > 0);
+      assert.ok(others.every(({ authorizedKeys }) => Array.isArray(authorizedKeys)));
     });
   }
 });

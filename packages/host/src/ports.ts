@@ -110,8 +110,11 @@ export interface Account {
   readonly password: PasswordState;
   /** True when the account as a whole is expired (shadow's field 8 in the past). */
   readonly expired: boolean;
-  /** SHA-256 fingerprints (`SHA256:…` as ssh-keygen prints them) of authorised keys, sorted. */
-  readonly authorizedKeys: readonly string[];
+  /**
+   * SHA-256 fingerprints (`SHA256:…` as ssh-keygen prints them) of authorised keys, sorted. `null`:
+   * there are files, and they cannot be read. One account's files MUST NOT keep the others from being listed.
+   */
+  readonly authorizedKeys: readonly string[] | null;
 }
 
 export interface AccountReader {

@@ -90,10 +90,13 @@ function judge(account: Account, expectation: AccountsExpectation): Finding[] {
 }
 
 function judgeKeys(account: Account, expectation: AccountsExpectation): Finding[] {
+  const { name, authorizedKeys } = account;
+  if (authorizedKeys === null)
+    return [unknown('high', 'authorized-keys-unreadable', name, `The authorised keys of ${name} cannot be read`)];
   const wanted = Object.hasOwn(expectation.authorizedKeys, account.name)
     ? (expectation.authorizedKeys[account.name] ?? [])
     : [];
-  const found = new Set(account.authorizedKeys);
+  const found = new Set(authorizedKeys);
   const extra = [...found].filter((key) => !wanted.includes(key)).toSorted();
   const missing = wanted.filter((key) => !found.has(key)).toSorted();
   return [
