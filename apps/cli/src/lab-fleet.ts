@@ -3,6 +3,7 @@
  * guard and agent there, by the same commands and units as on a real host. On simulated hosts guard
  * and agent are child processes instead of units.
  */
+import { isIPv6 } from 'node:net';
 import { hostPaths } from '@holdfast/api';
 import { signBaseline } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
@@ -72,6 +73,10 @@ async function startHost(deps: FleetDeps, host: string, signal: AbortSignal): Pr
       ...inventory.files,
       '--certificate',
       ...inventory.certificateFiles,
+      ...inventory.certificatePorts.flatMap(({ address, port }) => [
+        '--certificate-port',
+        isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`,
+      ]),
       '--time-source',
       ...inventory.timeSources,
     ],

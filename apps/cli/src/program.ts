@@ -286,6 +286,7 @@ function addBaseline(program: Command, signal: AbortSignal): void {
     .option('--logging-unit <unit...>', 'units that make up logging; systemd-journald.service by default')
     .option('--file <path...>', 'files whose content, owner and mode to keep')
     .option('--certificate <path...>', 'certificates to watch')
+    .option('--certificate-port <address:port...>', 'TLS services whose certificate to watch')
     .option('--time-source <address...>', 'three to five SNTP servers to compare the clock with')
     .option('--heal', 'let the guard mend drift by itself (without it a person is asked)')
     .option('--out <file>', 'where to write; standard output by default')

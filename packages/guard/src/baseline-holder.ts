@@ -14,18 +14,28 @@ export interface GuardBaseline {
   readonly observedFiles: readonly string[];
 }
 
-const NONE: GuardBaseline = { hash: { unknown: 'no baseline is pinned' }, operations: new Map(), observedFiles: [] };
-
 export class BaselineHolder {
   readonly #path: string;
   readonly #load: () => Promise<GuardBaseline>;
+  readonly #revertOperations: ReadonlyMap<string, AnyOperation>;
   readonly #operations = new Map<string, AnyOperation>();
   #stamp: string | null = null;
-  #loading: Promise<GuardBaseline> = Promise.resolve(NONE);
+  #loading: Promise<GuardBaseline>;
 
-  constructor(path: string, load: () => Promise<GuardBaseline>) {
+  /** @param revertOperations offered while nothing loads: what an earlier run began can still be reverted */
+  constructor(
+    path: string,
+    load: () => Promise<GuardBaseline>,
+    revertOperations: ReadonlyMap<string, AnyOperation> = new Map(),
+  ) {
     this.#path = path;
     this.#load = load;
+    this.#revertOperations = revertOperations;
+    this.#loading = Promise.resolve(this.#none('no baseline is pinned'));
+  }
+
+  #none(reason: string): GuardBaseline {
+    return { hash: { unknown: reason }, operations: this.#revertOperations, observedFiles: [] };
   }
 
   /** Always the operations of the baseline loaded last: one map, changed in place. */
@@ -49,7 +59,7 @@ export class BaselineHolder {
       baseline = await this.#load();
     } catch (error) {
       const code = isHoldfastError(error) ? error.code : 'ERR_GUARD_INTERNAL';
-      baseline = { ...NONE, hash: { unknown: `the baseline did not load: ${code}` } };
+      baseline = this.#none(`the baseline did not load: ${code}`);
     }
     this.#operations.clear();
     for (const [name, operation] of baseline.operations) this.#operations.set(name, operation);

@@ -5,7 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { type AuditLog, type LogFiles, openAuditLog } from '@holdfast/audit';
-import { type ChangeEngine, type ChangeRecord, createChangeEngine, openSqliteJournal } from '@holdfast/change';
+import {
+  type AnyOperation,
+  type ChangeEngine,
+  type ChangeRecord,
+  createChangeEngine,
+  openSqliteJournal,
+} from '@holdfast/change';
 import { type Clock, hasCode, type JsonObject } from '@holdfast/core';
 import { loadSigner, sha256Hex } from '@holdfast/crypto';
 import { openEvidenceStore } from '@holdfast/evidence';
@@ -35,9 +41,14 @@ export interface GuardStartDeps {
   readonly host: Host;
   /**
    * Reads and verifies the pinned baseline. Called at start and whenever its file changes, also when
-   * there is none: operations to revert with may exist without one. What it throws means no operations.
+   * there is none: operations to revert with may exist without one. What it throws means no baseline.
    */
   readonly loadBaseline: () => Promise<GuardBaseline>;
+  /**
+   * Operations offered while `loadBaseline` throws. They MUST refuse to begin anything, and revert
+   * what was begun: without them such a change would freeze the host. None when left out.
+   */
+  readonly revertOperations?: ReadonlyMap<string, AnyOperation>;
   /** Told of what an operator of the daemon should see. MUST NOT throw. Fields are safe to log. */
   readonly onEvent?: (event: GuardEvent) => void;
   readonly clock?: Clock;
@@ -125,7 +136,7 @@ export async function openGuardCore(
     };
     audit.append({ ...entry, detail: fields }).catch(onFault);
   });
-  const baseline = new BaselineHolder(paths.baseline, deps.loadBaseline);
+  const baseline = new BaselineHolder(paths.baseline, deps.loadBaseline, deps.revertOperations);
   await baseline.current();
 
   const denials = new DenialDesk({ audit, sealer, clock, randomBytes, onFault }, config.denialSummaryMs);

@@ -355,6 +355,27 @@ describe('a mutation', needs('linux'), () => {
     assert.equal((await client.status()).baselineHash, null);
   });
 
+  it('P-12, P-15: a change that was begun is reverted, not frozen, when the baseline does not load any more', async (t) => {
+    for (const [revertOperations, outcome, kind] of [
+      [OPERATIONS, 'reverted', 'missing'],
+      [new Map(), 'frozen', 'file'],
+    ] as const) {
+      const site = await makeSite(t);
+      const { client, stop } = await start(t, site);
+      await client.request({ operation: 'firewall.restore', params: { path: '/etc/fw' } });
+      await stop();
+      const deps = { loadBaseline: failToLoad, revertOperations, bootId: 'another-boot' };
+      const again = await start(t, site, { deps });
+      assert.equal((await again.client.status()).frozen, outcome === 'frozen');
+      await again.stop();
+      assert.deepEqual(
+        (await listEvidence(site)).map((bundle) => bundle.outcome),
+        [outcome],
+      );
+      assert.equal((await site.deps.host.files.stat('/etc/fw', never)).kind, kind);
+    }
+  });
+
   it('P-17: a plan changes nothing, and shows the argv of a command', async (t) => {
     const site = await makeSite(t);
     const { client } = await start(t, site);
@@ -480,6 +501,8 @@ describe('a mutation', needs('linux'), () => {
     assert.equal((await client.request(MOTD)).outcome, 'committed');
   });
 });
+
+const failToLoad = (): Promise<never> => Promise.reject(new Error('trust is unreadable'));
 
 /** A weekday that is neither today nor next to it, in UTC. */
 function otherDay(): string {

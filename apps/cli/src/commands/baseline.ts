@@ -1,5 +1,6 @@
 /** `holdfast baseline …`: capture what is good, sign it, install it, compare it. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { hostPaths } from '@holdfast/api';
 import { loadTrust } from '@holdfast/agent';
@@ -23,6 +24,8 @@ interface CaptureOptions extends RootOption {
   readonly loggingUnit?: readonly string[] | undefined;
   readonly file?: readonly string[] | undefined;
   readonly certificate?: readonly string[] | undefined;
+  /** `address:port`. */
+  readonly certificatePort?: readonly string[] | undefined;
   readonly timeSource?: readonly string[] | undefined;
   readonly heal?: boolean | undefined;
   readonly out?: string | undefined;
@@ -34,7 +37,7 @@ const DEFAULT_LOGGING_UNITS = ['systemd-journald.service'];
 export async function capture(options: CaptureOptions, signal: AbortSignal): Promise<CommandResult> {
   if (!isSimulated(options.root)) requireRoot('capturing a baseline');
   const host = await openHost(options.root);
-  const { unit, file, certificate, timeSource } = options;
+  const { unit, file, certificate, certificatePort, timeSource } = options;
   const yaml = await captureBaseline(
     host,
     {
@@ -49,6 +52,7 @@ export async function capture(options: CaptureOptions, signal: AbortSignal): Pro
       ...(unit === undefined ? {} : { units: unit }),
       ...(file === undefined ? {} : { files: file }),
       ...(certificate === undefined ? {} : { certificateFiles: certificate }),
+      ...(certificatePort === undefined ? {} : { certificatePorts: certificatePort.map(parseEndpoint) }),
       ...(timeSource === undefined ? {} : { timeSources: timeSource }),
     },
     signal,
@@ -59,6 +63,16 @@ export async function capture(options: CaptureOptions, signal: AbortSignal): Pro
     data: { written: options.out },
     text: `${options.out}: read it, then sign it with \`holdfast baseline sign\``,
   };
+}
+
+/** `10.0.0.1:443` or `[::1]:443`. @throws `ERR_INPUT_INVALID` */
+function parseEndpoint(text: string): { address: string; port: number } {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const address = bracketed ?? plain;
+  if (address !== undefined && isIP(address) !== 0) return { address, port: Number(digits) };
+  throw new HoldfastError('a certificate port is <address>:<port>, as 10.0.0.1:443 or [::1]:443', {
+    code: 'ERR_INPUT_INVALID',
+  });
 }
 
 /** Files that do not belong into a document that is passed around stay on the host, found again by their digest. */

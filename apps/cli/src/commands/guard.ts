@@ -1,5 +1,6 @@
 /** `holdfast guard`: the guard as a process, or one pass of recovery for the watchdog. */
 import { hostPaths } from '@holdfast/api';
+import { complianceOperations } from '@holdfast/compliance';
 import { loadGuardConfig, recoverGuard, startGuard } from '@holdfast/guard';
 import { bootId, systemClock } from '@holdfast/host-linux';
 import { isSimulated, loadGuardBaseline, openHost, requireRoot, type RootOption, VERSION } from '../host-wiring.ts';
@@ -20,6 +21,7 @@ export async function guard(options: GuardOptions, signal: AbortSignal): Promise
     host: await openHost(root),
     clock,
     bootId: bootId(),
+    revertOperations: complianceOperations(null),
     loadBaseline: () => loadGuardBaseline(paths, config.trust, clock.wallMs()),
   };
   if (options.recover === true) {
