@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 
 export const REPOSITORY = resolve(import.meta.dirname, '..');
-const HOLDFAST = join(REPOSITORY, 'apps/cli/bin/holdfast');
+export const HOLDFAST = join(REPOSITORY, 'apps/cli/bin/holdfast');
 /** util-linux. Ends the daemon with the test that started it, however that ended. */
 const SETPRIV = '/usr/bin/setpriv';
 const COMMAND_TIMEOUT_MS = 120_000;

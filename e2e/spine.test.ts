@@ -188,7 +188,7 @@ describe('the spine', needs('lab-hosts', 'openssl'), () => {
         assert.match(stdout, /^verified: [1-9]/m);
       }
     }
-    const [change] = (await site.evidence({ kind: 'change' })).filter(({ hostName }) => hostName === 'web-1');
+    const change = (await site.evidence({ kind: 'change' })).find(({ hostName }) => hostName === 'web-1');
     assert.ok(change !== undefined);
     const exported = await site.inHost(
       'web-1',
