@@ -1,9 +1,9 @@
 /** SHA-256 over bytes, or over a string's UTF-8. */
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Sha256Hex } from '@holdfast/core';
 
 export function sha256(data: Uint8Array | string): Uint8Array {
-  return createHash('sha256').update(data).digest();
+  return hash('sha256', data, 'buffer');
 }
 
 export function sha256Hex(data: Uint8Array | string): Sha256Hex {

@@ -13,9 +13,11 @@ const SEED_BYTES = 32;
 /** RFC 8410 §7: PKCS#8 of an Ed25519 key without attributes is these bytes and the seed. */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** Verification parses a key once; a server verifies for many hosts, so the cache is bounded by this many. */
+/** Verification parses a key once; a server verifies for many hosts, so the caches are bounded by this many. */
 const MAX_CACHED_KEYS = 4_096;
+/** By the base64url of the raw key. */
 const publicKeys = new Map<string, KeyObject>();
+const keyIds = new Map<string, string>();
 
 /**
  * Holds one private key.
@@ -34,7 +36,13 @@ export interface Signer {
 /** `SHA256:` and the unpadded base64url SHA-256 of the raw public key. */
 export function keyIdOf(publicKey: Uint8Array): string {
   requireLength(publicKey);
-  return `SHA256:${Buffer.from(sha256(publicKey)).toString('base64url')}`;
+  const x = base64url(publicKey);
+  let keyId = keyIds.get(x);
+  if (keyId === undefined) {
+    keyId = `SHA256:${base64url(sha256(publicKey))}`;
+    remember(keyIds, x, keyId);
+  }
+  return keyId;
 }
 
 /** A signer from a 32-byte seed, for keys that are derived or unwrapped rather than loaded from a file. */
@@ -101,7 +109,7 @@ function requireLength(publicKey: Uint8Array): void {
 }
 
 function importPublicKey(publicKey: Uint8Array): KeyObject | undefined {
-  const x = Buffer.from(publicKey).toString('base64url');
+  const x = base64url(publicKey);
   let key = publicKeys.get(x);
   if (key === undefined) {
     try {
@@ -109,8 +117,16 @@ function importPublicKey(publicKey: Uint8Array): KeyObject | undefined {
     } catch {
       return undefined; // bytes that are no key verify nothing
     }
-    if (publicKeys.size >= MAX_CACHED_KEYS) publicKeys.clear();
-    publicKeys.set(x, key);
+    remember(publicKeys, x, key);
   }
   return key;
+}
+
+function remember<T>(cache: Map<string, T>, x: string, value: T): void {
+  if (cache.size >= MAX_CACHED_KEYS) cache.clear();
+  cache.set(x, value);
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');
 }

@@ -52,12 +52,14 @@ export function kindOf(statement: Statement): EvidenceKind {
   return statement.predicateType.split('/').at(-2) as EvidenceKind;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function parseShape(payload: Uint8Array): Statement {
   let text: string;
   let canonical: string;
   let value: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload);
+    text = utf8.decode(payload);
     value = JSON.parse(text);
     canonical = canonicalJson(value as Parameters<typeof canonicalJson>[0]); // JSON.parse gives JSON
   } catch (error) {
