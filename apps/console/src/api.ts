@@ -90,6 +90,8 @@ export interface EvidenceFilter {
 
 export interface HostFilter {
   readonly q?: string | undefined;
+  /** `name=value`, or `name` for any value. */
+  readonly label?: string | undefined;
   readonly state?: string | undefined;
   readonly cursor?: string | undefined;
 }

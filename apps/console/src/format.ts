@@ -1,5 +1,5 @@
 /** How times and states read to a person. */
-import type { Severity } from '@holdfast/evidence';
+import type { Severity } from '@holdfast/evidence/statement';
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
@@ -18,9 +18,25 @@ export function formatAge(instant: string, nowMs: number): string {
   return 'just now';
 }
 
-/** Local date and time with seconds. */
+const two = (value: number): string => String(value).padStart(2, '0');
+const dayOf = (date: Date): string => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+const timeOf = (date: Date): string => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+
+/** `2026-03-01 14:05:09`, local: one spelling everywhere, that sorts and can be searched for. */
 export function formatInstant(instant: string): string {
-  return new Date(instant).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  const date = new Date(instant);
+  return `${dayOf(date)} ${timeOf(date)}`;
+}
+
+/** The time alone while it is of today. */
+export function formatClock(instant: string, nowMs: number): string {
+  const date = new Date(instant);
+  return dayOf(date) === dayOf(new Date(nowMs)) ? timeOf(date) : formatInstant(instant);
+}
+
+/** `1 host`, `12,345 hosts`. */
+export function formatCount(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
 export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'none';

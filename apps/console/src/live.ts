@@ -5,13 +5,11 @@
 import type { LiveEvent } from '@holdfast/api';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
+import { createRefresher } from './refresher.ts';
 
 /** Without a word from the server for this long the page calls itself stale; the server says hello every 15 s. */
 const STALE_AFTER_MS = 40_000;
 const RECONNECT_MS = [500, 1_000, 2_000, 5_000, 10_000] as const;
-/** Many events in a burst cause one refresh. */
-const REFRESH_DELAY_MS = 250;
-
 export type LiveState = 'connecting' | 'live' | 'stale';
 
 /** Keeps every query fresh while the component is mounted, and tells whether it does. */
@@ -24,20 +22,17 @@ export function useLive(): LiveState {
     let lastSeq: number | undefined;
     let attempt = 0;
     let closed = false;
+    // What can never change is not asked for again.
+    const refresher = createRefresher(() =>
+      client.invalidateQueries({ predicate: ({ meta }) => meta?.['isFinal'] !== true }),
+    );
     let staleTimer: ReturnType<typeof setTimeout> | undefined;
-    let refreshTimer: ReturnType<typeof setTimeout> | undefined;
     let reconnectTimer: ReturnType<typeof setTimeout> | undefined;
 
     const heard = (): void => {
       setState('live');
       clearTimeout(staleTimer);
       staleTimer = setTimeout(() => setState('stale'), STALE_AFTER_MS);
-    };
-    const refresh = (): void => {
-      refreshTimer ??= setTimeout(() => {
-        refreshTimer = undefined;
-        void client.invalidateQueries();
-      }, REFRESH_DELAY_MS);
     };
     const connect = (): void => {
       const url = new URL('/api/v1/events', location.href);
@@ -47,7 +42,7 @@ export function useLive(): LiveState {
       socket.addEventListener('open', () => {
         attempt = 0;
         heard();
-        refresh(); // whatever happened while we were away
+        refresher.want(); // whatever happened while we were away
       });
       socket.addEventListener('message', (message: MessageEvent<string>) => {
         heard();
@@ -57,7 +52,7 @@ export function useLive(): LiveState {
           return;
         }
         if (event.kind !== 'resync') lastSeq = event.seq;
-        refresh();
+        refresher.want();
       });
       socket.addEventListener('close', () => {
         if (closed) return;
@@ -71,7 +66,8 @@ export function useLive(): LiveState {
     return () => {
       closed = true;
       socket?.close();
-      for (const timer of [staleTimer, refreshTimer, reconnectTimer]) clearTimeout(timer);
+      refresher.stop();
+      for (const timer of [staleTimer, reconnectTimer]) clearTimeout(timer);
     };
   }, [client]);
 

@@ -34,6 +34,7 @@ export function EvidenceListPage() {
     queryFn: () => api.evidence({ ...filter, cursor }),
     placeholderData: keepPreviousData,
   });
+  const hosts = useQuery({ queryKey: ['hosts', 'names'], queryFn: () => api.hosts({}) });
   const change = (part: Partial<EvidenceFilter>): void => {
     setFilter({ ...filter, ...part });
     setCursors([]);
@@ -42,6 +43,17 @@ export function EvidenceListPage() {
     <>
       <h1>Evidence</h1>
       <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Host
+          <select onChange={(event) => change({ hostId: event.target.value === '' ? undefined : event.target.value })}>
+            <option value="">any</option>
+            {hosts.data?.items.map(({ hostId, name }) => (
+              <option key={hostId} value={hostId}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
         <Choice label="Check" options={CHECKS} onChange={(check) => change({ check })} />
         <Choice label="Outcome" options={OUTCOMES} onChange={(outcome) => change({ outcome })} />
         <Choice label="Kind" options={KINDS} onChange={(kind) => change({ kind })} />
@@ -107,7 +119,7 @@ function Choice({
 function EvidenceTable({ rows }: { rows: readonly EvidenceRow[] }) {
   return (
     <div className="scroll" role="region" aria-label="Evidence" tabIndex={0}>
-      <table>
+      <table className="cards">
         <thead>
           <tr>
             <th scope="col">When</th>
@@ -127,20 +139,20 @@ function EvidenceTable({ rows }: { rows: readonly EvidenceRow[] }) {
                 </Link>
                 {row.late ? <span className="tag">late</span> : null}
               </th>
-              <td>
+              <td data-name="host">
                 <Link to="/hosts/$hostId" params={{ hostId: row.hostId }}>
                   {row.hostName}
                 </Link>
                 {row.simulated ? <span className="tag">simulated</span> : null}
               </td>
-              <td>
+              <td data-name="about">
                 <span className="tag">{row.kind}</span> {row.check ?? row.operation}
               </td>
-              <td>
+              <td data-name="outcome">
                 <Badge state={row.outcome} />
               </td>
-              <td>{row.logIndex}</td>
-              <td>
+              <td data-name="log index">{row.logIndex}</td>
+              <td data-name="digest">
                 <code>{row.digest.slice(0, 12)}…</code>
               </td>
             </tr>

@@ -1,5 +1,5 @@
 import type { EvidenceDetail, Session } from '@holdfast/api';
-import type { Action } from '@holdfast/evidence';
+import type { Action } from '@holdfast/evidence/statement';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { api } from '../api.ts';
@@ -15,7 +15,13 @@ const route = getRouteApi('/shell/evidence/$bundleId');
 export function EvidencePage({ session }: { session: Session }) {
   const { bundleId } = route.useParams();
   // A bundle never changes: once loaded it is not asked for again.
-  const detail = useQuery({ queryKey: ['bundle', bundleId], queryFn: () => api.evidenceDetail(bundleId) });
+  const detail = useQuery({
+    queryKey: ['bundle', bundleId],
+    queryFn: () => api.evidenceDetail(bundleId),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: false,
+    meta: { isFinal: true },
+  });
   return (
     <Loaded query={detail}>
       {(data) => (
@@ -24,36 +30,50 @@ export function EvidencePage({ session }: { session: Session }) {
           <Verification detail={data} orgId={session.orgId} />
           <Facts detail={data} />
           {data.predicate.actions.length === 0 ? null : <Actions actions={data.predicate.actions} />}
-          <section aria-labelledby="states">
-            <h2 id="states">Before and after</h2>
-            <dl className="sides">
-              <div>
-                <dt>before</dt>
-                <dd>
-                  <pre tabIndex={0}>{formatJson(data.predicate.preState)}</pre>
-                </dd>
-              </div>
-              <div>
-                <dt>after</dt>
-                <dd>
-                  <pre tabIndex={0}>{formatJson(data.predicate.postState)}</pre>
-                </dd>
-              </div>
-            </dl>
-          </section>
           {data.predicate.findings.length === 0 ? null : (
             <section aria-labelledby="findings">
               <h2 id="findings">Findings</h2>
               <div className="stack">
-                {data.predicate.findings.map((finding) => (
-                  <FindingCard key={`${finding.kind}-${finding.subject}`} finding={finding} />
-                ))}
+                {data.predicate.findings
+                  .toSorted((a, b) => Number(a.status === 'pass') - Number(b.status === 'pass'))
+                  .map((finding) => (
+                    <FindingCard key={`${finding.kind}-${finding.subject}`} finding={finding} />
+                  ))}
               </div>
             </section>
           )}
+          <States predicate={data.predicate} />
         </>
       )}
     </Loaded>
+  );
+}
+
+/** A change has a before and an after; a check only what it saw. */
+function States({ predicate }: { predicate: EvidenceDetail['predicate'] }) {
+  const { preState, postState } = predicate;
+  const sides = [
+    [postState === null ? 'observed' : 'before', preState],
+    [preState === null ? 'observed' : 'after', postState],
+  ] as const;
+  const known = sides.filter(([, state]) => state !== null);
+  if (known.length === 0) return null;
+  return (
+    <section aria-labelledby="states">
+      <h2 id="states">{known.length === 2 ? 'Before and after' : 'What was observed'}</h2>
+      <dl className="sides">
+        {known.map(([name, state]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <pre tabIndex={0} aria-label={name}>
+                {formatJson(state)}
+              </pre>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
 
@@ -85,12 +105,12 @@ function Heading({ detail: { row } }: { detail: EvidenceDetail }) {
 }
 
 function Facts({ detail: { predicate, row } }: { detail: EvidenceDetail }) {
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: readonly (readonly [string, string | null])[] = [
     ['observed by', predicate.observedBy],
-    ['asked by', predicate.principal ?? '—'],
+    ['asked by', predicate.principal],
     [
       'decision',
-      predicate.decision === null ? '—' : `${predicate.decision.effect}: ${predicate.decision.reasons.join('; ')}`,
+      predicate.decision === null ? null : `${predicate.decision.effect}: ${predicate.decision.reasons.join('; ')}`,
     ],
     ['started', formatInstant(predicate.started)],
     ['took', `${Date.parse(predicate.ended) - Date.parse(predicate.started)} ms`],
@@ -98,11 +118,11 @@ function Facts({ detail: { predicate, row } }: { detail: EvidenceDetail }) {
     ['baseline hash', knownText(predicate.baselineHash)],
     [
       'clock',
-      `${predicate.clock.status}, offset ${knownText(predicate.clock.offsetMs)}${'value' in predicate.clock.offsetMs ? ' ms' : ''}`,
+      `${predicate.clock.status}, offset ${'value' in predicate.clock.offsetMs ? `${predicate.clock.offsetMs.value.toFixed(1)} ms` : knownText(predicate.clock.offsetMs)}`,
     ],
-    ['rollback', predicate.rollbackAvailable ? (predicate.rollbackRef ?? 'available') : 'none'],
-    ['order', predicate.orderId ?? '—'],
-    ['error', predicate.error === null ? '—' : `${predicate.error.code}: ${predicate.error.message}`],
+    ['rollback', predicate.rollbackAvailable ? (predicate.rollbackRef ?? 'available') : null],
+    ['order', predicate.orderId],
+    ['error', predicate.error === null ? null : `${predicate.error.code}: ${predicate.error.message}`],
     [
       'redacted',
       Object.entries(predicate.redactions)
@@ -115,12 +135,14 @@ function Facts({ detail: { predicate, row } }: { detail: EvidenceDetail }) {
     <section aria-labelledby="facts">
       <h2 id="facts">What it says</h2>
       <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
+        {facts.map(([name, value]) =>
+          value === null ? null : (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
       </dl>
     </section>
   );

@@ -1,13 +1,18 @@
 import type { Attention, Summary } from '@holdfast/api';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { api } from '../api.ts';
-import { Age } from '../parts/age.tsx';
+import { formatCount } from '../format.ts';
+import { Age, Clock } from '../parts/age.tsx';
 import { Badge } from '../parts/badge.tsx';
 import { EnrollHost } from '../parts/enroll-host.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { RemediationTrack } from '../parts/remediation-track.tsx';
 import { Score } from '../parts/score.tsx';
+
+/** More than a screen of them is better looked at on the hosts page. */
+const SHOWN_ATTENTION = 20;
 
 /** What needs attention now, each with the next step; then how the fleet stands (W-02). */
 export function HomePage() {
@@ -16,7 +21,7 @@ export function HomePage() {
   const remediations = useQuery({ queryKey: ['remediations', 'recent'], queryFn: () => api.remediations({}) });
   return (
     <>
-      <h1>Home</h1>
+      <h1>{summary.data === undefined ? 'Home' : headlineOf(summary.data)}</h1>
       <Loaded query={summary}>
         {(data) => (data.hosts.total === 0 ? <EnrollHost /> : <Overview summary={data} />)}
       </Loaded>
@@ -25,22 +30,30 @@ export function HomePage() {
         <Loaded query={attention}>
           {({ items }) =>
             items.length === 0 ? (
-              <p className="notice notice-good">Nothing needs a person now.</p>
+              <p className="notice notice-good">
+                <strong>✓ Nothing needs a person now.</strong> Drift, silent or frozen hosts, evidence outside the log
+                and certificates that end would stand here.
+              </p>
             ) : (
               <ul className="attention">
-                {items.map((item) => (
+                {items.slice(0, SHOWN_ATTENTION).map((item) => (
                   <AttentionItem
                     key={`${item.kind}-${item.hostId ?? ''}-${item.check ?? ''}-${item.bundleId ?? ''}`}
                     item={item}
                   />
                 ))}
+                {items.length > SHOWN_ATTENTION ? (
+                  <li className="quiet">
+                    and {items.length - SHOWN_ATTENTION} more: see the <Link to="/hosts">hosts by their state</Link>
+                  </li>
+                ) : null}
               </ul>
             )
           }
         </Loaded>
       </section>
       <section aria-labelledby="remediations">
-        <h2 id="remediations">Remediations</h2>
+        <h2 id="remediations">Newest remediations</h2>
         <Loaded query={remediations}>
           {({ items }) =>
             items.length === 0 ? (
@@ -57,6 +70,20 @@ export function HomePage() {
       </section>
     </>
   );
+}
+
+/** The state of the fleet in one sentence; what is not known never reads as good. */
+function headlineOf({ hosts }: Summary): string {
+  if (hosts.total === 0) return 'No host yet';
+  const off = hosts.total - hosts.good;
+  if (off === 0)
+    return hosts.total === 1 ? 'The host is as wanted' : `All ${formatCount(hosts.total, 'host')} are as wanted`;
+  const parts = [
+    hosts.drift > 0 ? `${formatCount(hosts.drift, 'host')} ${hosts.drift === 1 ? 'drifts' : 'drift'}` : null,
+    hosts.unknown > 0 ? `${formatCount(hosts.unknown, 'host')} not known to be good` : null,
+    hosts.silent > 0 ? `${formatCount(hosts.silent, 'host')} silent` : null,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
 }
 
 function Overview({ summary }: { summary: Summary }) {
@@ -83,22 +110,34 @@ function Overview({ summary }: { summary: Summary }) {
           name="evidence bundles"
           value={evidence.total}
           detail={evidence.unanchored === 0 ? 'all in the log' : `${evidence.unanchored} not yet in the log`}
-        />
+        >
+          newest <Age of={evidence.lastReceivedAt} />
+        </Figure>
       </dl>
-      <p className="quiet">
-        newest evidence <Age of={evidence.lastReceivedAt} />
-      </p>
     </section>
   );
 }
 
-function Figure({ name, value, detail, bad = false }: { name: string; value: number; detail: string; bad?: boolean }) {
+function Figure({
+  name,
+  value,
+  detail,
+  bad = false,
+  children,
+}: {
+  name: string;
+  value: number;
+  detail: string;
+  bad?: boolean;
+  children?: ReactNode;
+}) {
   return (
     <div className={bad ? 'figure figure-bad' : 'figure'}>
       <dt>{name}</dt>
       <dd>
         <span className="figure-value">{value.toLocaleString()}</span>
         <span className="quiet">{detail}</span>
+        {children === undefined ? null : <span className="quiet">{children}</span>}
       </dd>
     </div>
   );
@@ -121,7 +160,7 @@ function AttentionItem({ item }: { item: Attention }) {
         <p>{item.nextStep}</p>
       </div>
       <span className="quiet">
-        <Age of={item.since} />
+        since <Clock of={item.since} />, <Age of={item.since} />
         {item.bundleId === null ? null : (
           <>
             {' · '}

@@ -41,13 +41,20 @@ export function HostPage() {
             {data.checks.length === 0 ? <p className="quiet">No check has reported yet: no data, not good.</p> : null}
           </section>
           <section aria-labelledby="findings">
-            <h2 id="findings">Findings that differ</h2>
+            <h2 id="findings">Observed against expected</h2>
             <Loaded query={findings}>
               {({ items }) => {
                 const differing = items
                   .filter(({ finding }) => finding.status !== 'pass' && finding.status !== 'not_applicable')
                   .toSorted((a, b) => SEVERITY_ORDER[b.finding.severity] - SEVERITY_ORDER[a.finding.severity]);
-                if (differing.length === 0) return <p className="quiet">Observed equals expected in every finding.</p>;
+                if (differing.length === 0)
+                  return (
+                    <p className="quiet">
+                      {items.length === 0
+                        ? 'Nothing was measured yet: no data, not good.'
+                        : 'Observed equals expected in every finding.'}
+                    </p>
+                  );
                 return (
                   <div className="stack">
                     {differing.map(({ check, finding, bundleId }) => (

@@ -18,7 +18,7 @@ export function HostsPage() {
   const cursor = cursors.at(-1);
   const hosts = useQuery({
     queryKey: ['hosts', q, state, cursor],
-    queryFn: () => api.hosts({ q, state, cursor }),
+    queryFn: () => api.hosts({ ...parseSearch(q), state, cursor }),
     placeholderData: keepPreviousData,
   });
   const restart = (change: () => void): void => {
@@ -75,10 +75,16 @@ export function HostsPage() {
   );
 }
 
+/** `role=web` or `role=` looks for a label, anything else for a part of the name. */
+function parseSearch(text: string): { q?: string; label?: string } {
+  const trimmed = text.trim();
+  return trimmed.includes('=') ? { label: trimmed.replace(/=$/, '') } : { q: trimmed };
+}
+
 function HostTable({ hosts, dense }: { hosts: readonly HostView[]; dense: boolean }) {
   return (
     <div className="scroll" role="region" aria-label="Hosts" tabIndex={0}>
-      <table className={dense ? 'dense' : undefined}>
+      <table className={dense ? 'cards dense' : 'cards'}>
         <thead>
           <tr>
             <th scope="col">Host</th>
@@ -86,6 +92,7 @@ function HostTable({ hosts, dense }: { hosts: readonly HostView[]; dense: boolea
             <th scope="col">Score</th>
             <th scope="col">Checks</th>
             <th scope="col">Last seen</th>
+            <th scope="col">Labels</th>
             <th scope="col">Platform</th>
           </tr>
         </thead>
@@ -98,17 +105,24 @@ function HostTable({ hosts, dense }: { hosts: readonly HostView[]; dense: boolea
                 </Link>
                 {host.simulated ? <span className="tag">simulated</span> : null}
               </th>
-              <td>
+              <td data-name="state">
                 <Badge state={host.state} />
               </td>
-              <td>{host.score === null ? 'no data' : `${Math.floor(host.score)} %`}</td>
-              <td>
+              <td data-name="score">{host.score === null ? 'no data' : `${Math.floor(host.score)} %`}</td>
+              <td data-name="checks">
                 <CheckDots host={host} />
               </td>
-              <td>
+              <td data-name="seen">
                 <Age of={host.lastSeenAt} />
               </td>
-              <td className="quiet">
+              <td data-name="labels">
+                {Object.entries(host.labels).map(([name, value]) => (
+                  <span key={name} className="tag">
+                    {name}={value}
+                  </span>
+                ))}
+              </td>
+              <td className="quiet" data-name="platform">
                 {host.platform.distribution} {host.platform.version}
               </td>
             </tr>

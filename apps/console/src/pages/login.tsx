@@ -8,7 +8,7 @@ import { Failure } from '../parts/loaded.tsx';
 export function LoginPage() {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const usedCode = useRef(false);
+  const usedCode = useRef<string | undefined>(undefined);
   const signIn = useMutation({
     mutationFn: (input: { code: string } | { user: string; password: string }) =>
       'code' in input ? api.signInWithCode(input.code) : api.signIn(input.user, input.password),
@@ -20,11 +20,18 @@ export function LoginPage() {
   const { mutate } = signIn;
 
   useEffect(() => {
-    const code = new URLSearchParams(location.hash.slice(1)).get('code');
-    if (code === null || usedCode.current) return;
-    usedCode.current = true; // the code works once: a second run of this effect must not spend it again
-    history.replaceState(null, '', location.pathname);
-    mutate({ code });
+    const useCode = (): void => {
+      const code = new URLSearchParams(location.hash.slice(1)).get('code');
+      // A code works once: a second run of this effect must not spend it again.
+      if (code === null || usedCode.current === code) return;
+      usedCode.current = code;
+      history.replaceState(null, '', location.pathname);
+      mutate({ code });
+    };
+    useCode();
+    // A link opened in this very tab changes nothing but the fragment.
+    addEventListener('hashchange', useCode);
+    return () => removeEventListener('hashchange', useCode);
   }, [mutate]);
 
   const submit = (event: FormEvent<HTMLFormElement>): void => {
@@ -38,6 +45,7 @@ export function LoginPage() {
     <main className="login">
       <img src="/favicon.svg" alt="" width="56" height="56" />
       <h1>Holdfast</h1>
+      <p className="quiet">Known-good hosts, and the proof of it.</p>
       <form onSubmit={submit}>
         <label>
           User

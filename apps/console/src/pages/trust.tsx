@@ -50,7 +50,7 @@ export function TrustPage({ session }: { session: Session }) {
             <p className="quiet">pinned {formatInstant(pins.pinnedAt)}</p>
             <h2>Hosts</h2>
             <div className="scroll" role="region" aria-label="Host keys" tabIndex={0}>
-              <table>
+              <table className="cards">
                 <thead>
                   <tr>
                     <th scope="col">Host</th>
@@ -62,10 +62,10 @@ export function TrustPage({ session }: { session: Session }) {
                   {hosts.map((host) => (
                     <tr key={host.keyId}>
                       <th scope="row">{host.name}</th>
-                      <td>
-                        <code>{host.fingerprint}</code>
+                      <td data-name="fingerprint">
+                        <code className="breakable">{host.fingerprint}</code>
                       </td>
-                      <td>{formatInstant(host.validFrom)}</td>
+                      <td data-name="valid from">{formatInstant(host.validFrom)}</td>
                     </tr>
                   ))}
                 </tbody>

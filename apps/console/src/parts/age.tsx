@@ -1,5 +1,5 @@
 import { createContext, useContext, useEffect, useState, type ReactNode } from 'react';
-import { formatAge, formatInstant } from '../format.ts';
+import { formatAge, formatClock, formatInstant } from '../format.ts';
 
 const Now = createContext(Date.now());
 
@@ -20,6 +20,16 @@ export function Age({ of }: { of: string | null }) {
   return (
     <time dateTime={of} title={formatInstant(of)}>
       {formatAge(of, nowMs)}
+    </time>
+  );
+}
+
+/** The time of today, or the day and the time. */
+export function Clock({ of }: { of: string }) {
+  const nowMs = useContext(Now);
+  return (
+    <time dateTime={of} title={formatInstant(of)}>
+      {formatClock(of, nowMs)}
     </time>
   );
 }

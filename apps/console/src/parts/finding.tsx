@@ -1,4 +1,4 @@
-import type { Finding } from '@holdfast/evidence';
+import type { Finding } from '@holdfast/evidence/statement';
 import { formatJson } from '../format.ts';
 import { Badge } from './badge.tsx';
 import { Diff } from './diff.tsx';

@@ -1,66 +1,55 @@
 import type { Remediation } from '@holdfast/api';
 import { Link } from '@tanstack/react-router';
-import { formatInstant, toneOf } from '../format.ts';
+import { toneOf } from '../format.ts';
+import { Age, Clock } from './age.tsx';
 import { Badge } from './badge.tsx';
+import { MEANINGS, planStops, type Stop } from './plan-stops.ts';
 
-type State = Remediation['state'];
+const MARKS: Readonly<Record<Stop['place'], string>> = { past: '✓', present: '●', ahead: '' };
+const ENDED_WELL = 'fixed';
 
-/** The way every remediation hopes to go (W-04). */
-const ROAD: readonly State[] = ['detected', 'applying', 'verifying', 'fixed'];
-const IS_DETOUR: Readonly<Record<State, boolean>> = {
-  detected: false,
-  applying: false,
-  verifying: false,
-  fixed: false,
-  waiting: true,
-  confirming: true,
-  reverted: true,
-  failed: true,
-  deferred: true,
-  alert: true,
-};
-/** States from which nothing more happens by itself. */
-const ENDS: ReadonlySet<State> = new Set(['fixed', 'reverted', 'failed', 'alert']);
-
-interface Stop {
-  readonly state: State;
-  readonly at: string | null;
-  readonly bundleId: string | null;
-}
-
-/** What was, in order, followed by what is still to come on the straight road. */
-export function planStops(remediation: Pick<Remediation, 'state' | 'history'>): Stop[] {
-  const past: Stop[] = remediation.history.map(({ state, at, bundleId }) => ({ state, at, bundleId }));
-  if (ENDS.has(remediation.state)) return past;
-  const reached = Math.max(...past.map(({ state }) => ROAD.indexOf(state)), -1);
-  return [...past, ...ROAD.slice(reached + 1).map((state) => ({ state, at: null, bundleId: null }))];
-}
-
-/** A remediation as a visible state machine, with the evidence of each step. */
+/** A remediation as a visible state machine, with the evidence of each step (W-04). */
 export function RemediationTrack({ remediation }: { remediation: Remediation }) {
-  const stops = planStops(remediation);
+  const { stops, earlierAttempts } = planStops(remediation);
+  const { state, check, hostId, hostName, operation } = remediation;
   return (
-    <article className="remediation">
+    <article className="remediation" aria-label={`${check} on ${hostName}: ${state}`}>
       <header>
-        <Badge state={remediation.state} />
-        <strong>{remediation.check}</strong> on{' '}
-        <Link to="/hosts/$hostId" params={{ hostId: remediation.hostId }}>
-          {remediation.hostName}
-        </Link>
-        {remediation.operation === null ? null : <code>{remediation.operation}</code>}
+        <Badge state={state} />
+        <span>
+          <strong>{check}</strong> on{' '}
+          <Link to="/hosts/$hostId" params={{ hostId }}>
+            {hostName}
+          </Link>
+        </span>
+        {operation === null ? (
+          <span className="quiet">no change was made</span>
+        ) : (
+          <span className="quiet">
+            by <code>{operation}</code>
+          </span>
+        )}
+        {earlierAttempts === 0 ? null : <span className="tag">attempt {earlierAttempts + 1}</span>}
+        <span className="quiet remediation-age">
+          <Age of={stops.at(0)?.at ?? null} />
+        </span>
       </header>
       <ol className="track">
-        {stops.map(({ state, at, bundleId }, index) => (
+        {stops.map((stop) => (
           <li
-            key={`${state}-${at ?? index}`}
-            className={`stop ${at === null ? 'stop-ahead' : `stop-${toneOf(state)}`} ${IS_DETOUR[state] ? 'stop-detour' : ''}`}
-            aria-current={at !== null && stops[index + 1]?.at === null ? 'step' : undefined}
+            key={`${stop.state}-${stop.at ?? 'ahead'}`}
+            className={`stop stop-${stop.place} stop-${stop.place === 'past' ? 'good' : toneOf(stop.state)}`}
+            aria-current={stop.place === 'present' ? 'step' : undefined}
           >
-            <span className="stop-name">{state}</span>
-            <span className="stop-at">{at === null ? 'to come' : formatInstant(at)}</span>
-            {bundleId === null ? null : (
-              <Link to="/evidence/$bundleId" params={{ bundleId }} className="stop-proof">
-                evidence
+            <span className="stop-mark" aria-hidden="true">
+              {stop.state === ENDED_WELL && stop.place === 'present' ? '✓' : MARKS[stop.place]}
+            </span>
+            <span className="stop-name">{stop.state}</span>
+            <span className="stop-at">{stop.at === null ? 'to come' : <Clock of={stop.at} />}</span>
+            {stop.place === 'present' ? <span className="stop-meaning">{MEANINGS[stop.state]}</span> : null}
+            {stop.bundleId === null ? null : (
+              <Link to="/evidence/$bundleId" params={{ bundleId: stop.bundleId }} className="stop-proof">
+                evidence<span className="unseen"> that it was {stop.state}</span>
               </Link>
             )}
           </li>

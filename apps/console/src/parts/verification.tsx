@@ -11,16 +11,23 @@ const PROOF_TRIES = 5;
 
 /** Verifies the bundle here, in the browser, with the keys this browser pinned, step by step. */
 export function Verification({ detail, orgId }: { detail: EvidenceDetail; orgId: string }) {
-  const { bundleId, hostId } = detail.row;
+  const { row, predicate } = detail;
+  const { bundleId, hostId } = row;
   const result = useQuery({
     queryKey: ['verification', bundleId],
     queryFn: async () => {
       const { pins, contradictions } = pin(localStorage, orgId, await api.trust(), new Date().toISOString());
       const bytes = fromBase64(detail.envelope);
-      const steps = await verifyBundle(bytes, { bundleId, hostId }, pins, () => loadProof(bundleId));
+      const steps = await verifyBundle(bytes, { bundleId, hostId, predicate, row: { ...row } }, pins, () =>
+        loadProof(bundleId),
+      );
       return { steps, contradictions, pinnedAt: pins.pinnedAt };
     },
     retry: false,
+    // Of a bundle that never changes, with a proof that stays true.
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: false,
+    meta: { isFinal: true },
   });
   if (result.error !== null) {
     return (

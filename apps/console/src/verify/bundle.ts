@@ -8,6 +8,7 @@ import { areEqual, concatenate, fromBase64, fromHex, sha256, toHex, verifyEd2551
 import { openCheckpoint } from './checkpoint.ts';
 import { hashLeaf, rootOfInclusion } from './merkle.ts';
 import type { Pins } from './pins.ts';
+import { isSameJson } from './same-json.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
@@ -24,15 +25,33 @@ interface Envelope {
   readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
 }
 
-interface Wanted {
+/** What the page shows of the bundle, as the server told it. */
+export interface Shown {
   readonly bundleId: string;
   readonly hostId: string;
+  readonly predicate: Readonly<Record<string, unknown>>;
+  /** What lists and headings show; each has to be what the predicate says. */
+  readonly row: Readonly<Record<string, unknown>>;
 }
+
+/** Columns of a row that are taken from the predicate under the same name. */
+const SIGNED_COLUMNS = [
+  'bundleId',
+  'hostId',
+  'hostName',
+  'check',
+  'operation',
+  'outcome',
+  'severity',
+  'started',
+  'simulated',
+  'remediationId',
+];
 
 /** Runs every step up to the first that fails; the last one tells whether the bundle verified. */
 export async function verifyBundle(
   bytes: Uint8Array<ArrayBuffer>,
-  wanted: Wanted,
+  shown: Shown,
   pins: Pins,
   loadProof: () => Promise<InclusionProof>,
 ): Promise<VerificationStep[]> {
@@ -58,7 +77,7 @@ export async function verifyBundle(
       async () => {
         const envelope = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Envelope;
         if (envelope.payloadType !== PAYLOAD_TYPE) throw new Error('the payload type is not in-toto');
-        const key = pins.hosts[wanted.hostId];
+        const key = Object.hasOwn(pins.hosts, shown.hostId) ? pins.hosts[shown.hostId] : undefined;
         if (key === undefined) throw new Error('no key is pinned for this host');
         payload = fromBase64(envelope.payload);
         const message = preAuthenticationEncoding(envelope.payloadType, payload);
@@ -74,14 +93,19 @@ export async function verifyBundle(
       async () => {
         const statement = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)) as {
           _type: string;
-          predicate: { bundleId: string; hostId: string; started: string; ended: string };
+          predicate: Readonly<Record<string, unknown>>;
         };
         if (statement._type !== STATEMENT_TYPE) throw new Error('not an in-toto Statement v1');
-        const { bundleId, hostId, started, ended } = statement.predicate;
-        if (bundleId !== wanted.bundleId) throw new Error('the signed bundle id is another one');
-        if (hostId !== wanted.hostId) throw new Error('the signed host is another one');
-        if (Date.parse(ended) < Date.parse(started)) throw new Error('it ends before it starts');
-        return `in-toto Statement v1, bundle ${bundleId}`;
+        const { predicate } = statement;
+        if (predicate['bundleId'] !== shown.bundleId) throw new Error('the signed bundle id is another one');
+        if (predicate['hostId'] !== shown.hostId) throw new Error('the signed host is another one');
+        if (!isSameJson(predicate, shown.predicate))
+          throw new Error('the server shows something else than what was signed');
+        const differing = SIGNED_COLUMNS.find((name) => !isSameJson(predicate[name], shown.row[name]));
+        if (differing !== undefined) throw new Error(`the server shows another ${differing} than what was signed`);
+        if (!(Date.parse(String(predicate['ended'])) >= Date.parse(String(predicate['started']))))
+          throw new Error('it ends before it starts');
+        return `in-toto Statement v1; all that is shown below is what was signed`;
       },
     ],
     [

@@ -14,6 +14,13 @@ export interface Pins {
   readonly pinnedAt: string;
 }
 
+/** Where pins are kept: the browser's `localStorage`. */
+export interface PinStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
 export interface PinnedTrust {
   readonly pins: Pins;
   /** What the server says now and the pin contradicts. Empty when all agree. */
@@ -22,17 +29,17 @@ export interface PinnedTrust {
 
 const storageKey = (orgId: string): string => `holdfast-pins-${orgId}`;
 
-export function readPins(storage: Storage, orgId: string): Pins | undefined {
+export function readPins(storage: PinStorage, orgId: string): Pins | undefined {
   const text = storage.getItem(storageKey(orgId));
   return text === null ? undefined : (JSON.parse(text) as Pins);
 }
 
-export function forgetPins(storage: Storage, orgId: string): void {
+export function forgetPins(storage: PinStorage, orgId: string): void {
   storage.removeItem(storageKey(orgId));
 }
 
 /** Pins what is new, keeps what was pinned, and names every contradiction. */
-export function pin(storage: Storage, orgId: string, trust: TrustView, nowIso: string): PinnedTrust {
+export function pin(storage: PinStorage, orgId: string, trust: TrustView, nowIso: string): PinnedTrust {
   const before = readPins(storage, orgId);
   const contradictions: string[] = [];
   if (before !== undefined && before.logKey !== trust.logKey)
