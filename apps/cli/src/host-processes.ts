@@ -1,11 +1,17 @@
 /** Guard and agent of a host as child processes of this one, for hosts without units: simulated ones, and `holdfast up`. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from './repository.ts';
 
 /** Peer credentials come through node:ffi, which warns once that it is young. */
 const MAIN = ['--disable-warning=ExperimentalWarning', join(REPOSITORY, 'apps/cli/src/main.ts')];
+/**
+ * util-linux. The kernel ends the child when we are killed, at once: whoever is started next on the
+ * same directories finds them free, and both daemons are made to be killed.
+ */
+const SETPRIV = '/usr/bin/setpriv';
+const ENDING_WITH_US = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig=KILL', '--'] : [];
 const MAX_OUTPUT_CHARS = 4_000_000;
 /** As `RestartSec=` of the units. */
 const RESTART_MS = 1_000;
@@ -72,7 +78,8 @@ function keepRunning(args: readonly string[], logFile: string, owner: ProcessOwn
   const start = (): void => {
     const log = openSync(logFile, 'a', 0o600);
     // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it in order.
-    child = spawn(process.execPath, [...MAIN, ...args], { stdio: ['ignore', log, log], detached: true, ...owner });
+    const [command = process.execPath, ...argv] = [...ENDING_WITH_US, process.execPath, ...MAIN, ...args];
+    child = spawn(command, argv, { stdio: ['ignore', log, log], detached: true, ...owner });
     closeSync(log);
     exited = exitOf(child)
       .catch(() => undefined) // could not start: tried again below

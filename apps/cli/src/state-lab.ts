@@ -15,6 +15,11 @@ export interface StateLabOptions {
 
 const idOf = (directory: string): string => createHash('sha256').update(directory).digest('hex').slice(0, 8);
 
+/** Whether a lab may be in this state directory, before anything is started there. @throws `ERR_LAB_INPUT` */
+export function requireLabDirectory(stateDirectory: string): void {
+  plan(stateDirectory, { hosts: 1, kind: 'simulated' });
+}
+
 /** A lab that is not up yet; one that was left in this state directory is gone when this resolves. */
 export async function newStateLab(stateDirectory: string, options: StateLabOptions): Promise<Lab> {
   await openStateLab(stateDirectory)?.down(); // before the new one chooses its network

@@ -11,6 +11,8 @@ import { LinuxLab } from './linux-lab.ts';
 import { SimulatedLab } from './simulated-lab.ts';
 import { chooseNetwork, LAB_ID_PATTERN, MAX_HOSTS, parseRoutes } from './network.ts';
 
+const BAD_DIRECTORY = 'the path of its directory may hold letters, digits and ._/@+- only, no spaces';
+
 /** What a host may write before its disk is full. Memory is taken only as it is used. */
 const DEFAULT_DISK_BYTES = 512 * 1024 * 1024;
 
@@ -31,8 +33,8 @@ export interface LabOptions {
   readonly diskBytes?: number;
 }
 
-function inputError(problem: string): HoldfastError {
-  return new HoldfastError(`the lab cannot be made: ${problem}`, { code: 'ERR_LAB_INPUT', fields: { problem } });
+function inputError(problem: string, why = problem): HoldfastError {
+  return new HoldfastError(`the lab cannot be made: ${why}`, { code: 'ERR_LAB_INPUT', fields: { problem } });
 }
 
 /** The path without symlinks, as the kernel lists mounts under it; what does not exist yet stays as it is. */
@@ -55,7 +57,7 @@ export function createLab(options: LabOptions): Lab {
   if (!LAB_ID_PATTERN.test(id)) throw inputError('id');
   if (!Number.isInteger(options.hosts) || options.hosts < 1 || options.hosts > MAX_HOSTS) throw inputError('hosts');
   if (!DIRECTORY_PATTERN.test(options.directory) || resolve(options.directory) !== options.directory) {
-    throw inputError('directory');
+    throw inputError('directory', BAD_DIRECTORY);
   }
   const net = chooseNetwork(id, parseRoutes(readRoutes()));
   if (net === undefined) throw inputError('network');
@@ -87,6 +89,6 @@ export function openLab(directory: string): Lab {
 
 function open(path: string, record: LabRecord): Lab {
   const directory = withoutLinks(path);
-  if (!DIRECTORY_PATTERN.test(directory)) throw inputError('directory');
+  if (!DIRECTORY_PATTERN.test(directory)) throw inputError('directory', BAD_DIRECTORY);
   return record.kind === 'linux' ? new LinuxLab({ directory, record }) : new SimulatedLab({ directory, record });
 }

@@ -5,7 +5,7 @@
  */
 import { HoldfastError } from '@holdfast/core';
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -35,9 +35,15 @@ const SOCKET_NAME = '.s.PGSQL.5432';
 const START_TIMEOUT_MS = 60_000;
 const MAX_RESTART_DELAY_MS = 5_000;
 
+function placeIn(stateDir: string): PostmasterPlace {
+  const root = join(stateDir, 'postgres');
+  return { data: join(root, 'data'), socketDir: join(root, 'socket'), logFile: join(stateDir, 'postgres.log') };
+}
+
 function preparePlace(stateDir: string, user?: DatabaseUser): PostmasterPlace {
   const root = join(stateDir, 'postgres');
-  const socketDir = join(root, 'socket');
+  const place = placeIn(stateDir);
+  const { socketDir } = place;
   if (Buffer.byteLength(join(socketDir, SOCKET_NAME)) > MAX_SOCKET_PATH_BYTES)
     throw new HoldfastError('the path of the state directory is too long for a socket', {
       code: 'ERR_STORE_DIRECTORY',
@@ -56,7 +62,7 @@ function preparePlace(stateDir: string, user?: DatabaseUser): PostmasterPlace {
     chmodSync(directory, 0o700);
     if (user !== undefined) chownSync(directory, user.uid, user.gid);
   }
-  return { data: join(root, 'data'), socketDir, logFile: join(stateDir, 'postgres.log') };
+  return place;
 }
 
 const urlFor = (place: PostmasterPlace, role: string, database: string): string =>
@@ -90,6 +96,20 @@ async function waitUntilReady(place: PostmasterPlace, child: ChildProcess, signa
       await delay(50, undefined, { signal });
     }
   }
+}
+
+/**
+ * Ends a server that a killed predecessor left behind, so that its files may be removed.
+ *
+ * @throws `ERR_STORE_ALREADY_RUNNING` when its process lives: nothing was touched
+ */
+export async function endOrphanedPostgres(stateDir: string): Promise<void> {
+  const root = resolve(stateDir);
+  if (!existsSync(root)) return;
+  using _lock = lockDirectory(root);
+  const place = placeIn(root);
+  const orphan = findPostmaster(place);
+  if (orphan !== undefined) await stopPostmaster(place, orphan);
 }
 
 /**

@@ -4,12 +4,13 @@ import { resolve } from 'node:path';
 import { EnrollmentTokenSchema, SummarySchema } from '@holdfast/api';
 import { hasCode, HoldfastError } from '@holdfast/core';
 import { loadSigner } from '@holdfast/crypto';
-import { BREAKABLE_CHECKS, type BreakableCheck, type Lab, openLab, requireLinuxLab } from '@holdfast/lab';
+import { BREAKABLE_CHECKS, type BreakableCheck, type Lab, type LabKind, openLab, probeLinuxLab } from '@holdfast/lab';
 import { startFleet } from '../lab-fleet.ts';
 import { openOperatorClient, readAgentUrl } from '../operator-client.ts';
 import { type CommandResult, formatTable } from '../output.ts';
+import { narrate } from '../progress.ts';
 import { baselineKeyPath, endpointPath, labDirectory } from '../server-state.ts';
-import { newStateLab } from '../state-lab.ts';
+import { newStateLab, requireLabDirectory } from '../state-lab.ts';
 
 interface StateOption {
   readonly state: string;
@@ -35,23 +36,22 @@ function chooseHost(lab: Lab, wanted: string | undefined): string {
   throw new HoldfastError(`a host of this lab is one of ${lab.hosts.join(', ')}`, { code: 'ERR_INPUT_INVALID' });
 }
 
-/** Real hosts where they are possible; simulated ones otherwise, or when asked for. */
-export function chooseLabKind(simulated: boolean | undefined): 'linux' | 'simulated' {
+/** Real hosts where they are possible; simulated ones otherwise, and it is said why, or when asked for. */
+export async function chooseLabKind(simulated: boolean | undefined, signal: AbortSignal): Promise<LabKind> {
   if (simulated === true) return 'simulated';
-  try {
-    requireLinuxLab();
-    return 'linux';
-  } catch {
-    return 'simulated'; // what is missing is said by whoever starts the lab
-  }
+  const missing = await probeLinuxLab(signal);
+  if (missing === undefined) return 'linux';
+  narrate(`hosts are SIMULATED: for real lab hosts this machine lacks ${missing}`);
+  return 'simulated';
 }
 
 export async function up(
   options: StateOption & { readonly hosts: number; readonly simulated?: boolean | undefined },
   signal: AbortSignal,
 ): Promise<CommandResult> {
-  const kind = chooseLabKind(options.simulated);
   const stateDirectory = stateOf(options);
+  requireLabDirectory(stateDirectory);
+  const kind = await chooseLabKind(options.simulated, signal);
   const lab = await newStateLab(stateDirectory, { hosts: options.hosts, kind });
   await lab.up(signal);
   let enrolment: string;

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import { loadSigner } from '@holdfast/crypto';
 import type { Lab } from '@holdfast/lab';
+import { endOrphanedPostgres } from '@holdfast/store';
 import { choosePort, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { showDrift } from '../demo-drift.ts';
 import { startFleet } from '../lab-fleet.ts';
@@ -15,7 +16,7 @@ import { startLocalHost } from '../local-host.ts';
 import type { CommandResult } from '../output.ts';
 import { narrate } from '../progress.ts';
 import { baselineKeyPath } from '../server-state.ts';
-import { newStateLab } from '../state-lab.ts';
+import { newStateLab, requireLabDirectory } from '../state-lab.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { chooseLabKind } from './lab.ts';
 
@@ -49,9 +50,10 @@ async function upDemo(
   stack: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<void> {
-  const kind = chooseLabKind(options.simulated);
-  if (kind === 'simulated')
-    narrate('hosts are SIMULATED: real lab hosts need root on Linux with systemd-nspawn, nft and ip');
+  requireLabDirectory(stateDirectory);
+  const kind = await chooseLabKind(options.simulated, signal);
+  // Whoever is still there from a demo that was killed goes first; a demo that runs is left alone.
+  await endOrphanedPostgres(join(stateDirectory, 'server'));
   rmSync(join(stateDirectory, 'server'), { recursive: true, force: true }); // each demo tells its story from the beginning
   const lab = await newStateLab(stateDirectory, { hosts: options.hosts, kind });
   stack.defer(() => lab.down());
