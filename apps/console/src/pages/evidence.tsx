@@ -156,7 +156,7 @@ function Actions({ actions }: { actions: readonly Action[] }) {
   return (
     <section aria-labelledby="actions">
       <h2 id="actions">Actions</h2>
-      <div className="scroll" role="region" aria-label="Actions" tabIndex={0}>
+      <div className="scroll" role="region" aria-label="Steps that were taken" tabIndex={0}>
         <table>
           <thead>
             <tr>
