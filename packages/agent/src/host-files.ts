@@ -18,7 +18,23 @@ interface OwnedDirectory {
   readonly gid: number;
 }
 
-const GUARD_CONFIG = '# Options of the Holdfast guard. Every option has a default.\n';
+const GUARD_CONFIG = `# Options of the Holdfast guard. What is commented out has the value shown, or is an example.
+
+# Group that may connect to the guard's socket.
+# socketGroup = "holdfast"
+
+# What is taken out of evidence before it is signed, besides what every guard takes out: tokens of your
+# own, by a fixed prefix and at least so many characters (digits, hex, alphanumeric, base64 or base64url)
+# after it, and values by the name they stand under. A rule that is not valid keeps the guard from starting.
+# [[redaction.tokens]]
+# class = "acme-token"
+# prefix = "acme_"
+# characters = "alphanumeric"
+# minLength = 16
+# [[redaction.labels]]
+# class = "badge"
+# label = "badgeNumber"
+`;
 
 /** Makes one directory as it should be; one that is there is corrected. */
 function makeDirectory({ path, mode, uid, gid }: OwnedDirectory): void {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { type HostPaths, type Trust, TrustSchema } from '@holdfast/api';
 import { HoldfastError } from '@holdfast/core';
+import { parseRedactionRules, type RedactionRules } from '@holdfast/evidence';
 import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 import { DEFAULT_SOCKET_LIMITS, type SocketLimits } from './socket/socket-server.ts';
@@ -13,6 +14,8 @@ import { DEFAULT_SOCKET_LIMITS, type SocketLimits } from './socket/socket-server
 const GuardFileSchema = z.strictObject({
   /** Name or number of the group that may connect. */
   socketGroup: z.union([z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/), z.int().min(0)]).default('holdfast'),
+  /** What is taken out of evidence before it is signed, besides the built-in classes (P-31). */
+  redaction: z.record(z.string(), z.unknown()).default({}),
 });
 
 export interface GuardConfig {
@@ -24,6 +27,8 @@ export interface GuardConfig {
   readonly limits?: Partial<SocketLimits>;
   /** How long denials past the rate are gathered before one record and one statement are made of them. */
   readonly denialSummaryMs?: number;
+  /** P-31; the built-in classes when left out. */
+  readonly redactionRules?: RedactionRules;
 }
 
 export const limitsOf = (config: GuardConfig): SocketLimits => ({ ...DEFAULT_SOCKET_LIMITS, ...config.limits });
@@ -86,8 +91,14 @@ export function loadGuardConfig(paths: HostPaths, version: string): GuardConfig 
   } catch {
     throw invalid('guard.toml', '(not TOML or not readable)'); // the parser's message quotes the file
   }
-  const { socketGroup } = parseWith(GuardFileSchema, { ...(file as object) }, 'guard.toml');
+  const { socketGroup, redaction } = parseWith(GuardFileSchema, { ...(file as object) }, 'guard.toml');
   const trust = readOptional(paths.trust);
   if (trust === null) throw invalid('trust.json', '(missing: the host is not enrolled)');
-  return { paths, version, trust: parseTrust(trust), socketGid: resolveGroup(socketGroup, '/etc/group') };
+  return {
+    paths,
+    version,
+    trust: parseTrust(trust),
+    socketGid: resolveGroup(socketGroup, '/etc/group'),
+    redactionRules: parseRedactionRules(redaction),
+  };
 }

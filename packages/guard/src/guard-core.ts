@@ -121,7 +121,15 @@ export async function openGuardCore(
   prepareEvidenceDirectory(paths.evidence, config.socketGid);
   const store = openEvidenceStore(paths.evidence, { gid: config.socketGid });
   const { simulated } = host.platform;
-  const sealer = new EvidenceSealer({ audit, store, index, signer, trust, simulated });
+  const sealer = new EvidenceSealer({
+    audit,
+    store,
+    index,
+    signer,
+    trust,
+    simulated,
+    redactionRules: config.redactionRules,
+  });
   await sealer.recover();
 
   const policy = new PolicyHolder(paths.policy, ({ outcome, hash, findings }) => {

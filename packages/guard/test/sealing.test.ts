@@ -1,12 +1,13 @@
 /** Evidence of checks and the outbox, over the real socket (P-05, P-26, P-28, P-31, G-02). */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { CheckReport } from '@holdfast/api';
 import { formatUuidV7 } from '@holdfast/core';
 import { randomBytes } from 'node:crypto';
 import { needs } from '@holdfast/testing';
+import { loadGuardConfig } from '../src/index.ts';
 import { eventually, failingLogFiles, listEvidence, makeSite, start } from './harness.ts';
 
 function makeReport(changes: Partial<CheckReport> = {}): CheckReport {
@@ -39,6 +40,33 @@ function makeReport(changes: Partial<CheckReport> = {}): CheckReport {
 }
 
 describe('sealing', needs('linux'), () => {
+  it('P-31: takes out what guard.toml names besides the built-in classes; wrong rules keep it from starting', async (t) => {
+    const site = await makeSite(t);
+    const toml = `[[redaction.tokens]]
+class = "acme-token"
+prefix = "acme_"
+characters = "alphanumeric"
+minLength = 8
+[[redaction.labels]]
+class = "badge"
+label = "badgeNumber"
+`;
+    writeFileSync(site.paths.trust, JSON.stringify(site.trust));
+    writeFileSync(site.paths.guardConfig, toml);
+    const { redactionRules } = loadGuardConfig(site.paths, '0');
+    assert.ok(redactionRules);
+    const { client, stop } = await start(t, site, { config: { redactionRules } });
+    await client.seal(makeReport({ observed: { note: 'it said acme_abcdefgh1', badgeNumber: '4711' } }));
+    await stop();
+    const { predicate } = (await listEvidence(site))[0]!.statement;
+    assert.deepEqual(predicate.postState, { note: 'it said [redacted:acme-token]', badgeNumber: '[redacted:badge]' });
+    assert.deepEqual(predicate.redactions, { 'acme-token': 1, badge: 1 });
+    writeFileSync(site.paths.guardConfig, toml.replace('minLength = 8', 'minLength = 0'));
+    assert.throws(() => loadGuardConfig(site.paths, '0'), { code: 'ERR_CONFIG_INVALID' });
+    writeFileSync(site.paths.guardConfig, '[redaction]\nrules = []\n');
+    assert.throws(() => loadGuardConfig(site.paths, '0'), { code: 'ERR_CONFIG_INVALID' });
+  });
+
   it('P-05, P-26: what the agent saw is signed as the agent’s word, with policy and baseline', async (t) => {
     const site = await makeSite(t);
     const { client, stop } = await start(t, site);

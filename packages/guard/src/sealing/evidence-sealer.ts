@@ -16,6 +16,7 @@ import {
   parseStatement,
   type Predicate,
   redactPredicate,
+  type RedactionRules,
   type SealedEvidence,
   sealEvidence,
 } from '@holdfast/evidence';
@@ -33,6 +34,7 @@ export interface SealerDeps {
   readonly signer: Signer;
   readonly trust: Trust;
   readonly simulated: boolean;
+  readonly redactionRules?: RedactionRules | undefined;
 }
 
 export interface Sealed {
@@ -127,17 +129,10 @@ export class EvidenceSealer {
   }
 
   #fill({ predicate }: Draft): Predicate {
-    const { trust, simulated } = this.#deps;
-    return redactPredicate({
-      ...predicate,
-      version: 1,
-      orgId: trust.orgId,
-      siteId: trust.siteId,
-      hostId: trust.hostId,
-      hostName: trust.hostName,
-      redactions: {},
-      simulated,
-    });
+    const { trust, simulated, redactionRules } = this.#deps;
+    const { orgId, siteId, hostId, hostName } = trust;
+    const filled = { ...predicate, version: 1, orgId, siteId, hostId, hostName, redactions: {}, simulated } as const;
+    return redactPredicate(filled, redactionRules);
   }
 
   async #readAuditFrom(from: number): Promise<void> {
