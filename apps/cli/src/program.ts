@@ -12,6 +12,7 @@ const STATE_FLAG = [
   'state directory of the control plane on this machine',
   defaultStateDirectory(process.cwd()),
 ] as const;
+const collect = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text];
 const number = (text: string): number => Number.parseInt(text, 10);
 
 function examples(...lines: readonly string[]): string {
@@ -225,15 +226,40 @@ function addEvidence(program: Command, signal: AbortSignal): void {
     .command('verify')
     .description('Verify a bundle, a folder of bundles or an auditor kit, offline')
     .argument('[path]', 'file, folder or kit; this host’s evidence by default')
-    .option('--key <file>', 'public key to verify with (PEM); by default this host’s own')
+    .option(
+      '--key <file>',
+      'public key of a host to verify with (PEM), as often as needed; by default this host’s own, for a kit those in it',
+      collect,
+    )
+    .option('--log-key <key>', 'verifier key of the log that a kit must be of, as `holdfast server trust` prints it')
     .option(...ROOT)
     .option(...JSON_FLAG)
     .addHelpText(
       'after',
-      examples('holdfast evidence verify', 'holdfast evidence verify bundle.dsse.json --key host.pem'),
+      examples(
+        'holdfast evidence verify',
+        'holdfast evidence verify bundle.dsse.json --key host.pem',
+        'holdfast evidence verify ./kit',
+      ),
     )
     .action((path, options) =>
       run(options, signal, async () => (await import('./commands/evidence.ts')).verify(path, options)),
+    );
+  evidence
+    .command('kit')
+    .description('Write an auditor kit of what the control plane holds: bundles, proofs, checkpoint and keys')
+    .requiredOption('--out <directory>', 'where to write; new or empty')
+    .option('--host <name>', 'only of this host, by name or id')
+    .option('--check <name>', 'only of this check')
+    .option('--since <instant>', 'only started at or after this ISO 8601 time')
+    .option('--until <instant>', 'only started before this ISO 8601 time')
+    .option('--limit <number>', 'refuse when more bundles match than this', number, 10_000)
+    .option('--tree-size <number>', 'prove against the signed checkpoint of this size instead of the newest', number)
+    .option(...STATE_FLAG)
+    .option(...JSON_FLAG)
+    .addHelpText('after', examples('holdfast evidence kit --host web-1 --since 2026-01-01T00:00:00.000Z --out ./kit'))
+    .action((options) =>
+      run(options, signal, async () => (await import('./commands/evidence-kit.ts')).kit(options, signal)),
     );
   evidence
     .command('export')

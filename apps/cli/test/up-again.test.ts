@@ -1,74 +1,10 @@
 /** `holdfast up` killed with everything it started, and started again on the same state (T-29, C-44). */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { describe, it } from 'node:test';
 import { needs, temporaryDirectory } from '@holdfast/testing';
-
-const HOLDFAST = new URL('../bin/holdfast', import.meta.url).pathname;
-const START_TIMEOUT_MS = 120_000;
-
-function stateDirectory(t: TestContext): string {
-  const directory = temporaryDirectory(t);
-  chmodSync(directory, 0o711); // the database's user passes through
-  return join(directory, 'state');
-}
-
-class Up {
-  readonly #child: ChildProcess;
-  stderr = '';
-
-  constructor(t: TestContext, state: string, ...more: string[]) {
-    const args = ['up', '--demo', '--hosts', '1', '--no-drift', '--port', '0', '--state', state, ...more];
-    this.#child = spawn(HOLDFAST, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
-    t.after(() => this.interrupt());
-  }
-
-  get pid(): number {
-    assert.ok(this.#child.pid !== undefined);
-    return this.#child.pid;
-  }
-
-  get isRunning(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
-  }
-
-  async enrolled(): Promise<void> {
-    await eventually(() => {
-      assert.ok(this.isRunning, `it ended: ${this.stderr}`);
-      return this.stderr.includes('guard and agent run on each');
-    });
-  }
-
-  /** The whole process group, as by a terminal that goes away the hard way. */
-  async killGroup(): Promise<void> {
-    const exited = once(this.#child, 'exit');
-    process.kill(-this.pid, 'SIGKILL');
-    await exited;
-  }
-
-  async ended(): Promise<number | null> {
-    if (this.isRunning) await once(this.#child, 'exit');
-    return this.#child.exitCode;
-  }
-
-  async interrupt(): Promise<number | null> {
-    if (this.isRunning) process.kill(this.pid, 'SIGINT');
-    return this.ended();
-  }
-}
-
-async function eventually(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('it did not happen in time');
-    await delay(50);
-  }
-}
+import { stateDirectory, Up } from './up-process.ts';
 
 /** Live processes that name the state directory in their arguments. */
 function processesOf(state: string): number[] {

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostPaths } from '@holdfast/api';
 import { type BundleId, HoldfastError, parseBundleId } from '@holdfast/core';
+import { parseVerifierKey } from '@holdfast/crypto';
 import {
   type EvidenceKeys,
   exportDetached,
@@ -29,12 +30,11 @@ const store = (root: string) => openEvidenceStore(hostPaths(root).evidence);
 /** The last 32 bytes of an Ed25519 SubjectPublicKeyInfo are the raw key (RFC 8410 §4). */
 const RAW_KEY_BYTES = 32;
 
-function keysFrom(root: string, file: string | undefined): EvidenceKeys {
-  if (file === undefined) return hostKeys(root);
+function readPublicKey(file: string): Uint8Array {
   try {
     const key = createPublicKey(readFileSync(file));
     if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key');
-    return [new Uint8Array(key.export({ type: 'spki', format: 'der' }).subarray(-RAW_KEY_BYTES))];
+    return new Uint8Array(key.export({ type: 'spki', format: 'der' }).subarray(-RAW_KEY_BYTES));
   } catch (cause) {
     throw new HoldfastError('the public key cannot be used', { code: 'ERR_KEY_INVALID', fields: { file }, cause });
   }
@@ -88,13 +88,20 @@ export async function show(bundle: string, { root }: RootOption): Promise<Comman
 
 export async function verify(
   path: string | undefined,
-  options: RootOption & { readonly key?: string | undefined },
+  options: RootOption & { readonly key?: readonly string[] | undefined; readonly logKey?: string | undefined },
 ): Promise<CommandResult> {
-  const target = path ?? hostPaths(options.root).evidence;
-  const report = await verifyEvidence(
-    target,
-    isKit(target) && options.key === undefined ? {} : { keys: keysFrom(options.root, options.key) },
-  );
+  const { root, key, logKey } = options;
+  const target = path ?? hostPaths(root).evidence;
+  const ofKit = isKit(target);
+  if (logKey !== undefined && !ofKit) {
+    throw new HoldfastError('only a kit has a log: leave --log-key out', { code: 'ERR_INPUT_INVALID' });
+  }
+  if (logKey !== undefined) parseVerifierKey(logKey); // mistyped is the caller's mistake, not a finding about the kit
+  const keys = key?.map(readPublicKey) ?? (ofKit ? undefined : hostKeys(root));
+  const report = await verifyEvidence(target, {
+    ...(keys === undefined ? {} : { keys }),
+    ...(logKey === undefined ? {} : { logKey }),
+  });
   const lines = report.steps.map(({ name, ok, detail }) => `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${detail}`);
   const verdict = report.ok ? `verified: ${report.verified} bundle(s)` : 'NOT VERIFIED';
   return { data: report, text: [...lines, verdict].join('\n'), exitCode: report.ok ? 0 : 1 };
