@@ -12,7 +12,7 @@ import { loadSigner } from '@holdfast/crypto';
 import type { EvidenceKeys } from '@holdfast/evidence';
 import type { GuardBaseline, GuardClient } from '@holdfast/guard';
 import type { Host, HostReader } from '@holdfast/host';
-import { openLinuxHost, openLinuxReader } from '@holdfast/host-linux';
+import { bootId, openLinuxHost, openLinuxReader } from '@holdfast/host-linux';
 import { openSimulatedHost } from '@holdfast/host-sim';
 
 export const VERSION = '0.1.0';
@@ -28,6 +28,20 @@ export function isSimulated(root: string): boolean {
 export function requireRoot(what: string): void {
   if (process.getuid?.() === 0) return;
   throw new HoldfastError(`${what} needs root`, { code: 'ERR_CLI_NEEDS_ROOT' });
+}
+
+/** As the units hand it over: `%b` of systemd.unit(5), 32 hexadecimal digits. */
+const BOOT_ID_VARIABLE = 'HOLDFAST_BOOT_ID';
+
+/**
+ * Which boot this is, as the host's own systemd counts: a unit in a sandbox sees the kernel's boot
+ * id, which in a container outlives a reboot. Without systemd it is the kernel's.
+ */
+export function currentBootId(environment: Readonly<Record<string, string | undefined>>): string {
+  const given = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/.exec(
+    environment[BOOT_ID_VARIABLE] ?? '',
+  );
+  return given === null ? bootId() : given.slice(1).join('-');
 }
 
 /** Eyes and hands: for the guard, and for root on the command line. */

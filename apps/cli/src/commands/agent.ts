@@ -2,8 +2,8 @@
 import { hostPaths } from '@holdfast/api';
 import { loadAgentConfig, loadTrust, openBaselineChecks, startAgent } from '@holdfast/agent';
 import { connectGuard } from '@holdfast/guard';
-import { bootId, systemClock } from '@holdfast/host-linux';
-import { openReader, type RootOption, VERSION } from '../host-wiring.ts';
+import { systemClock } from '@holdfast/host-linux';
+import { currentBootId, openReader, type RootOption, VERSION } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 import { untilAborted } from '../until-aborted.ts';
 
@@ -19,7 +19,7 @@ export async function agent({ root }: RootOption, signal: AbortSignal): Promise<
   );
   await using running = await startAgent(
     { config, paths, version: VERSION },
-    { guard, checks, trust, clock: systemClock(), bootId: bootId() },
+    { guard, checks, trust, clock: systemClock(), bootId: currentBootId(process.env) },
     signal,
   );
   await Promise.race([untilAborted(signal), running.ended]);

@@ -2,8 +2,16 @@
 import { hostPaths } from '@holdfast/api';
 import { complianceOperations } from '@holdfast/compliance';
 import { loadGuardConfig, recoverGuard, startGuard } from '@holdfast/guard';
-import { bootId, systemClock } from '@holdfast/host-linux';
-import { isSimulated, loadGuardBaseline, openHost, requireRoot, type RootOption, VERSION } from '../host-wiring.ts';
+import { systemClock } from '@holdfast/host-linux';
+import {
+  currentBootId,
+  isSimulated,
+  loadGuardBaseline,
+  openHost,
+  requireRoot,
+  type RootOption,
+  VERSION,
+} from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 import { untilAborted } from '../until-aborted.ts';
 
@@ -20,7 +28,7 @@ export async function guard(options: GuardOptions, signal: AbortSignal): Promise
   const deps = {
     host: await openHost(root),
     clock,
-    bootId: bootId(),
+    bootId: currentBootId(process.env),
     revertOperations: complianceOperations(null),
     loadBaseline: () => loadGuardBaseline(paths, config.trust, clock.wallMs()),
   };
