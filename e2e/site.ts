@@ -13,14 +13,12 @@ import {
   EvidenceRowSchema,
   HostSchema,
   type HostView,
-  page,
   type Remediation,
   RemediationSchema,
   type Summary,
   SummarySchema,
 } from '@holdfast/api';
 import { type Lab, openLab } from '@holdfast/lab';
-import type { z } from 'zod';
 import { eventually } from './eventually.ts';
 import { Daemon, type DaemonOwner, type Ended, holdfast } from './holdfast.ts';
 
@@ -32,6 +30,11 @@ interface Scope {
   after(fn: () => Promise<void> | void): void;
 }
 
+/** What every schema of the API can do. */
+export interface Parser<T> {
+  parse(value: unknown): T;
+}
+
 export interface SiteOptions {
   readonly hosts: number;
   /** `demo`: `holdfast up --demo`. `apart`: `holdfast server run`, then `holdfast lab up`. */
@@ -39,6 +42,15 @@ export interface SiteOptions {
   readonly args?: readonly string[];
   readonly owner?: DaemonOwner;
 }
+
+/** Its items are parsed one by one, by the schema of what they are. */
+const AnyPage: Parser<{ items: unknown[]; nextCursor: string | null }> = {
+  parse: (value) => {
+    const { items, nextCursor } = value as { items?: unknown; nextCursor?: unknown };
+    if (Array.isArray(items) && (nextCursor === null || typeof nextCursor === 'string')) return { items, nextCursor };
+    throw new TypeError('not a page');
+  },
+};
 
 /** Waits for nothing but its own time-outs. */
 const never = new AbortController().signal;
@@ -112,7 +124,7 @@ export class Site {
     );
   }
 
-  async get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  async get<T>(path: string, schema: Parser<T>): Promise<T> {
     return schema.parse(JSON.parse(Buffer.from(await this.bytes(path)).toString()));
   }
 
@@ -128,13 +140,13 @@ export class Site {
   }
 
   /** Every item of a paged list. */
-  async list<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
+  async list<T>(path: string, schema: Parser<T>): Promise<T[]> {
     const items: T[] = [];
     let cursor: string | null = '';
     for (let pages = 0; cursor !== null && pages < MAX_PAGES; pages += 1) {
       const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const next = await this.get(`${path}${path.includes('?') ? '&' : '?'}limit=100${query}`, page(schema));
-      items.push(...next.items);
+      const next = await this.get(`${path}${path.includes('?') ? '&' : '?'}limit=100${query}`, AnyPage);
+      items.push(...next.items.map((item) => schema.parse(item)));
       cursor = next.nextCursor;
     }
     return items;

@@ -130,13 +130,14 @@ describe('the spine', needs('lab-hosts', 'openssl'), () => {
     remediationId,
     hostId,
   }: Remediation): Promise<{ drift: EvidenceRow; recovered: EvidenceRow }> {
-    const rows = (await site.evidence({ hostId })).filter((row) => row.remediationId === remediationId);
-    const drift = rows.find(({ kind, outcome }) => kind === 'check' && outcome === 'fail');
-    const change = rows.find(({ kind }) => kind === 'change');
-    const recovered = rows.find(({ kind, outcome }) => kind === 'check' && outcome === 'pass');
-    const told = JSON.stringify(rows.map(({ kind, outcome }) => `${kind} ${outcome}`));
-    assert.ok(drift !== undefined && change !== undefined && recovered !== undefined, told);
-    return { drift, recovered };
+    return eventually(`${remediationId} is proven`, async () => {
+      const rows = (await site.evidence({ hostId })).filter((row) => row.remediationId === remediationId);
+      const drift = rows.find(({ kind, outcome }) => kind === 'check' && outcome === 'fail');
+      const change = rows.find(({ kind, outcome }) => kind === 'change' && outcome === 'committed');
+      const recovered = rows.find(({ kind, outcome }) => kind === 'check' && outcome === 'pass');
+      if (drift !== undefined && change !== undefined && recovered !== undefined) return { drift, recovered };
+      throw new Error(JSON.stringify(rows.map(({ kind, outcome }) => `${kind} ${outcome}`)));
+    });
   }
 
   it('C-18, C-39: what nobody may mend alone asks for a person, and no score says that all is well', async (t) => {
