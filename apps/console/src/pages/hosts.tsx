@@ -137,7 +137,7 @@ function CheckDots({ host }: { host: HostView }) {
   const good = host.checks.filter(({ status, stale }) => status === 'pass' && !stale).length;
   const others = host.checks.filter(({ status, stale }) => status !== 'pass' || stale);
   return (
-    <span>
+    <span className="tally">
       {good} of {host.checks.length} pass
       {others.map(({ check, status, stale }) => (
         <Badge key={check} state={stale ? 'stale' : status}>

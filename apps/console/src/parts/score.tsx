@@ -1,8 +1,8 @@
-/** The compliance score as a ring. No data is shown as no data, never as 0 or 100 (C-39). */
+/** The compliance score as a ring. No data is shown as no data, and nothing is rounded up (C-39). */
 export function Score({ value, label }: { value: number | null; label: string }) {
   const circumference = 2 * Math.PI * 42;
-  const tone = value === null ? 'none' : value >= 99.95 ? 'good' : value >= 80 ? 'warn' : 'bad';
-  const text = value === null ? 'no data' : `${value >= 99.95 ? 100 : value.toFixed(value < 10 ? 1 : 0)} %`;
+  const tone = value === null ? 'none' : value === 100 ? 'good' : value >= 80 ? 'warn' : 'bad';
+  const text = value === null ? 'no data' : `${Math.floor(value)} %`;
   return (
     <figure className="score" aria-label={`${label}: ${text}`}>
       <svg viewBox="0 0 100 100" aria-hidden="true">

@@ -26,6 +26,8 @@ function turn(before: Status | undefined, after: Status, { predicate, bundleId }
     return [
       { at, kind: 'recovered', title: `${after.check} is as wanted again`, severity: 'info', bundleId, remediationId },
     ];
+  if (before !== undefined && after.status === 'pass' && before.status !== 'pass')
+    return [{ at, kind: 'recovered', title: `${after.check} passes again`, severity: 'info', bundleId, remediationId }];
   if (before !== undefined && before.status !== after.status)
     return [
       {
