@@ -168,8 +168,9 @@ describe('the life of the agent', () => {
       const notAfterMs = fixture.time.wallMs + 365 * 86_400_000;
       return fixture.ca.issueFor(String(csrPem), { notBeforeMs: fixture.time.wallMs, notAfterMs });
     };
-    await fixture.pass(140);
-    await eventually(() => !fixture.conditions.includes('certificate'), 'it is renewed');
+    // Renewal reads and writes real files beside the cycles: the health of a later one shows it.
+    for (let cycle = 0; cycle < 20 && fixture.conditions.includes('certificate'); cycle++) await fixture.pass(70);
+    assert.ok(!fixture.conditions.includes('certificate'), 'it is renewed');
   });
 
   it('C-27: being woken begins a cycle at once', async (t) => {
