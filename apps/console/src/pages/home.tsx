@@ -92,7 +92,7 @@ function Overview({ summary }: { summary: Summary }) {
     <section className="overview" aria-label="Fleet">
       <Score value={summary.score} label="compliance score" />
       <dl className="figures">
-        <Figure name="hosts" value={hosts.total} detail={`${hosts.good} good`} />
+        <Figure name="hosts" value={hosts.total} detail={`${hosts.good.toLocaleString('en')} good`} />
         <Figure
           name="drifting"
           value={hosts.drift}
@@ -135,7 +135,7 @@ function Figure({
     <div className={bad ? 'figure figure-bad' : 'figure'}>
       <dt>{name}</dt>
       <dd>
-        <span className="figure-value">{value.toLocaleString()}</span>
+        <span className="figure-value">{value.toLocaleString('en')}</span>
         <span className="quiet">{detail}</span>
         {children === undefined ? null : <span className="quiet">{children}</span>}
       </dd>
