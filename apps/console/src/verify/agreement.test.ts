@@ -109,21 +109,16 @@ describe('the second verifier', () => {
 
   it('W-06: refuses a checkpoint with one character changed wherever the first refuses it', async () => {
     const note = signCheckpoint({ origin: ORIGIN, size: 12, root: new Uint8Array(32).fill(1) }, signer);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.nat(note.length - 1),
-        fc.constantFrom('A', '0', '\n', ' ', '+', '—'),
-        async (at, character) => {
-          const changed = note.slice(0, at) + character + note.slice(at + 1);
-          const first = await accepts(() => verifyCheckpoint(changed, { origin: ORIGIN, publicKey: signer.publicKey }));
-          const second = await accepts(() => openCheckpoint(changed, key));
-          // Stricter is fine; what the first refuses, the second must not believe.
-          assert.ok(first || !second, JSON.stringify(changed));
-          if (changed === note) assert.ok(first && second);
-        },
-      ),
-      { numRuns: 300 },
-    );
+    for (let at = 0; at < note.length; at += 1) {
+      for (const character of ['A', '0', '\n', ' ', '+', '=', '—', '']) {
+        const changed = note.slice(0, at) + character + note.slice(at + 1);
+        const first = await accepts(() => verifyCheckpoint(changed, { origin: ORIGIN, publicKey: signer.publicKey }));
+        const second = await accepts(() => openCheckpoint(changed, key));
+        // Stricter is fine; what the first refuses, the second must not believe.
+        assert.ok(first || !second, JSON.stringify(changed));
+        if (changed === note) assert.ok(first && second);
+      }
+    }
   });
 
   it('W-06: a log key of another kind, cut, or with another hash is none', async () => {

@@ -33,11 +33,13 @@ export async function openCheckpoint(note: string, verifierKey: string): Promise
   const split = note.indexOf('\n\n');
   if (split < 0) throw new Error('the checkpoint has no signature');
   const text = note.slice(0, split + 1);
-  const lines = note.slice(split + 2).split('\n');
+  // C2SP signed-note: every line ends with a newline, and a signature line has three words.
+  if (!note.endsWith('\n')) throw new Error('the checkpoint is cut short');
+  const lines = note.slice(split + 2, -1).split('\n');
   const verified = await Promise.all(
     lines.map(async (line) => {
-      const [dash, signer, encoded] = line.split(' ');
-      if (dash !== '—' || signer !== name || encoded === undefined) return false;
+      const [dash, signer, encoded, ...rest] = line.split(' ');
+      if (dash !== '—' || signer !== name || encoded === undefined || rest.length > 0) return false;
       const blob = fromBase64(encoded);
       if (!areEqual(blob.slice(0, KEY_HASH_BYTES), hash)) return false;
       return verifyEd25519(key, new TextEncoder().encode(text), blob.slice(KEY_HASH_BYTES));
