@@ -6,6 +6,7 @@ import { ApiError } from './api.ts';
 import { createConsoleRouter } from './router.tsx';
 import './style/base.css';
 import './style/parts.css';
+import './style/track.css';
 
 const queryClient = new QueryClient({
   defaultOptions: {
