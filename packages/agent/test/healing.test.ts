@@ -243,7 +243,7 @@ describe('healing', () => {
     await fixture.start();
     await fixture.pass(5);
     for (const part of parts) part.broken = true;
-    await fixture.pass(70);
+    await fixture.pass(100);
     assert.equal(fixture.guard.requests.length, 5, 'of six at once, five are mended');
     assert.equal(parts.filter(({ broken }) => broken).length, 1);
     assert.ok(fixture.conditions.includes('healing-stopped'));
