@@ -169,10 +169,10 @@ export async function startAgent(start: AgentStart, deps: AgentDeps, signal: Abo
   stack.defer(async () => {
     stop.abort(new DOMException('the agent is stopping', 'AbortError'));
     // What does not heed its signal is left behind: everything durable was durable when it was done.
-    await Promise.race([
-      Promise.allSettled([ended, cycle.settled(), link.settled()]),
-      systemSleep(STOP_MS, AbortSignal.timeout(2 * STOP_MS)),
-    ]);
+    const { promise: tooLong, resolve: giveUp } = Promise.withResolvers<void>();
+    const timer = setTimeout(giveUp, STOP_MS);
+    await Promise.race([Promise.allSettled([ended, cycle.settled(), link.settled()]), tooLong]);
+    clearTimeout(timer); // a timer left running would keep the process alive
   });
   log.info({ hostId: trust.hostId, version }, 'the agent has started');
   const resources = stack.move();
