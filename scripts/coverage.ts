@@ -1,6 +1,6 @@
 /**
  * Renders `docs/coverage.md`: which requirement rows are cited by which tests. A citation is an id
- * such as `P-20` in a test file; rows come from `docs/requirements/`.
+ * such as `P-20` in a test or a benchmark; rows come from `docs/requirements/`.
  */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -32,7 +32,7 @@ function readAreas(files: readonly string[]): Area[] {
 
 function readCitations(files: readonly string[]): Map<string, Set<string>> {
   const citations = new Map<string, Set<string>>();
-  for (const file of files.filter((name) => /(\.test\.tsx?$)|(\/conformance\/.*\.ts$)/.test(name))) {
+  for (const file of files.filter((name) => /(\.test\.tsx?$)|(\/conformance\/.*\.ts$)|(\.bench\.ts$)/.test(name))) {
     for (const [, id = ''] of readFileSync(join(REPOSITORY, file), 'utf8').matchAll(CITATION)) {
       const tests = citations.get(id) ?? new Set<string>();
       citations.set(id, tests.add(file));

@@ -42,7 +42,7 @@ async function assertLogVerifies(site: TestSite): Promise<void> {
 }
 
 describe('a mutation', needs('linux'), () => {
-  it('P-26: is run, verified, and proven by one statement', async (t) => {
+  it('P-26, P-27: is run, verified, and proven by one statement with every step it took', async (t) => {
     const site = await makeSite(t);
     const { client, stop } = await start(t, site);
     const remediationId = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -70,6 +70,12 @@ describe('a mutation', needs('linux'), () => {
     assert.ok('value' in predicate.policyHash);
     assert.equal(predicate.decision?.rule, 'remediations');
     assert.equal(predicate.remediationId, remediationId);
+    assert.equal(predicate.actions.length, report.steps.length);
+    for (const [index, { step, action, startedAt, durationMs, result }] of predicate.actions.entries()) {
+      assert.deepEqual([step, result], [index, 'ok']);
+      assert.ok(action.length > 0 && durationMs >= 0);
+      assert.ok(startedAt >= predicate.started && startedAt <= predicate.ended);
+    }
     await assertLogVerifies(site);
   });
 

