@@ -56,7 +56,7 @@ export interface ServerDeps {
 export interface RunningServer extends AsyncDisposable {
   readonly consoleUrl: string;
   readonly agentUrl: string;
-  /** A code for one sign-in within ten minutes: `<consoleUrl>/#/login?code=<code>`. */
+  /** A code for one sign-in within ten minutes: `<consoleUrl>/login#code=<code>`. */
   loginCode(): Promise<string>;
   createEnrollmentToken(
     options?: Partial<EnrollmentTokenOptions>,
