@@ -15,10 +15,19 @@ interface Layer {
 export const LAYERS: readonly Layer[] = [
   { packages: ['core'], because: 'words everyone uses; no I/O, no clock, no Node: the console imports it too' },
   { packages: ['crypto'], because: 'keys, signatures and hash trees; its only I/O is key files' },
-  { packages: ['host', 'evidence', 'audit', 'policy'], because: 'one domain each; they know nothing of each other' },
+  {
+    packages: ['host', 'evidence', 'audit', 'policy', 'wasm'],
+    because: 'one domain each; they know nothing of each other',
+  },
   { packages: ['change', 'api'], because: 'what is built of those domains: the transaction, and the wire contracts' },
-  { packages: ['host-linux', 'host-sim', 'store'], because: 'adapters to a machine or a database; replaceable' },
-  { packages: ['guard', 'compliance'], because: 'capabilities; they meet in an app, never in each other' },
+  {
+    packages: ['host-linux', 'host-sim', 'store', 'sandbox'],
+    because: 'adapters to a machine, a kernel or a database; replaceable',
+  },
+  {
+    packages: ['guard', 'compliance', 'wasm-runner'],
+    because: 'capabilities; they meet in an app, never in each other',
+  },
   { packages: ['agent', 'server', 'lab'], because: 'services that run capabilities' },
   { packages: ['cli', 'console'], because: 'wiring only' },
 ];

@@ -24,3 +24,12 @@ export {
 } from './replay-guard.ts';
 export { resolveArgv } from './resolve-argv.ts';
 export { TokenBuckets } from './token-bucket.ts';
+export {
+  SANDBOX_LAYERS,
+  type SandboxEndpoint,
+  type SandboxLayer,
+  type SandboxProfile,
+  SandboxProfileSchema,
+  SYSCALL_PURPOSES,
+  type SyscallPurpose,
+} from './sandbox-profile.ts';

@@ -11,8 +11,10 @@ import { GUARD_ERRORS } from './guard.ts';
 import { HOST_ERRORS } from './host.ts';
 import { LAB_ERRORS } from './lab.ts';
 import { POLICY_ERRORS } from './policy.ts';
+import { SANDBOX_ERRORS } from './sandbox.ts';
 import { SERVER_ERRORS } from './server.ts';
 import { STORE_ERRORS } from './store.ts';
+import { WASM_ERRORS } from './wasm.ts';
 
 export type { ErrorEntry, Remedy } from './table.ts';
 
@@ -25,6 +27,8 @@ export const ERROR_CODES = {
   ...EVIDENCE_ERRORS,
   ...POLICY_ERRORS,
   ...GUARD_ERRORS,
+  ...SANDBOX_ERRORS,
+  ...WASM_ERRORS,
   ...COMPLIANCE_ERRORS,
   ...AGENT_ERRORS,
   ...STORE_ERRORS,

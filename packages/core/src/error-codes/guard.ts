@@ -102,11 +102,6 @@ export const GUARD_ERRORS = {
     title: 'The guard’s state directory cannot be used',
     text: 'The directory or a file in it is missing, owned by somebody else, readable by others, damaged or on a full disk. The guard does not start, or denies mutations, rather than forget what it has seen.',
   },
-  ERR_SANDBOX_MISSING: {
-    remedy: 'give-up',
-    title: 'A required sandbox layer is missing',
-    text: 'The command’s profile needs a sandbox that this host does not have. There is no unsandboxed retry; `holdfast doctor` names the layer and the fix.',
-  },
   ERR_BUNDLE_CONFLICT: {
     remedy: 'give-up',
     title: 'The bundle id was used for something else',

@@ -1,0 +1,30 @@
+/** Error codes of the process sandbox. */
+import type { ErrorTable } from './table.ts';
+
+export const SANDBOX_ERRORS = {
+  ERR_SANDBOX_MISSING: {
+    remedy: 'give-up',
+    title: 'A required sandbox layer is missing',
+    text: 'The profile requires a sandbox layer that this host does not have, and nothing was run: there is no run with less than was asked for. The fields name the layer; `holdfast doctor` and `holdfast sandbox layers` say why it is missing and what to do.',
+  },
+  ERR_SANDBOX_PROFILE: {
+    remedy: 'fix-input',
+    title: 'The sandbox profile cannot be used',
+    text: 'The profile does not parse, names a system call, path or user that does not exist here, or gives up a layer that it also requires. The fields name the place. Nothing was run.',
+  },
+  ERR_SANDBOX_START: {
+    remedy: 'fix-input',
+    title: 'The command could not be started in its sandbox',
+    text: 'Every layer was put on, and then the program could not be executed: it does not exist in the profile’s view of the file system, may not be executed there, or one of the steps before it was refused. The fields name the step and the error number.',
+  },
+  ERR_SANDBOX_SPAWNER_GONE: {
+    remedy: 'retry',
+    title: 'The spawner ended',
+    text: 'The process that starts confined commands is not running or ended while a command ran. Every command it had started was killed with it. The service starts again by itself.',
+  },
+  ERR_SANDBOX_BUSY: {
+    remedy: 'retry',
+    title: 'Too many confined commands run at once',
+    text: 'The spawner is at its limit of commands. Nothing was run; try again when others have ended.',
+  },
+} as const satisfies ErrorTable;

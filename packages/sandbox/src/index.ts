@@ -1,0 +1,2 @@
+export type { CompiledProfile, KernelFeatures, LandlockRuleset, SlotPlan } from './plan.ts';
+export type { LayerState, Measured, Sandbox, SandboxJob, SandboxResult, SandboxRun, SandboxUsage } from './sandbox.ts';

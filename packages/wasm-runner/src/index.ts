@@ -1,0 +1,1 @@
+export type { DirectoryGrant, WasmRunner, WasmTask, WasmTaskResult } from './runner.ts';

@@ -1,0 +1,47 @@
+/**
+ * Running untrusted WebAssembly as a service of this host: a pool of processes, each confined, each
+ * for one tenant only, a fresh instance per task (X-13, X-15). V8's bugs are assumed: the process
+ * boundary is the wall.
+ */
+import type { GuestClock, GuestRandomness, ModuleLimits, RunLimits, WasmResult } from '@holdfast/wasm';
+import type { SandboxLayer } from '@holdfast/policy';
+
+/** A host directory shown to a guest. Copied into memory when small; brokered, read-only, when large. */
+export interface DirectoryGrant {
+  readonly hostPath: string;
+  readonly guestPath: string;
+  /** `copy-on-write`: the guest may write, the host's files stay as they are; what it wrote comes back in the result. */
+  readonly mode: 'read-only' | 'copy-on-write';
+  readonly quotaBytes: number;
+  readonly quotaFiles: number;
+}
+
+export interface WasmTask {
+  /** Tasks of one tenant may share a process, one after another; never those of two. */
+  readonly tenant: string;
+  readonly module: Uint8Array;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: Uint8Array;
+  readonly directories: readonly DirectoryGrant[];
+  readonly clock: GuestClock;
+  readonly randomness: GuestRandomness;
+  readonly moduleLimits: ModuleLimits;
+  readonly runLimits: RunLimits;
+  /** Wall time from when the process has the task; held by this side with SIGKILL (X-13). */
+  readonly deadlineMs: number;
+  /** Also hash the memory at the end (X-16). */
+  readonly hashMemory: boolean;
+}
+
+export interface WasmTaskResult extends WasmResult {
+  /** Files of copy-on-write directories that were created or changed, and the paths removed. */
+  readonly changes: readonly { readonly guestPath: string; readonly bytes: Uint8Array | null }[];
+  /** Of the process that ran it; empty when it ran without a process sandbox, which only tests may. */
+  readonly layers: readonly SandboxLayer[];
+}
+
+export interface WasmRunner extends AsyncDisposable {
+  /** Resolves also when the guest failed: see `error`. @throws `ERR_WASM_RUNNER`, `ERR_SANDBOX_MISSING`, and what admitting a module throws */
+  run(task: WasmTask, signal: AbortSignal): Promise<WasmTaskResult>;
+}

@@ -1,0 +1,57 @@
+/**
+ * The budgets of a module and of a run (X-12). Each has a number, a reason for its default and an
+ * error code of its own; none stands in for another.
+ */
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+
+/** Checked before a module is compiled: compiling itself costs time and memory that fuel does not measure. */
+export interface ModuleLimits {
+  readonly moduleBytes: number;
+  readonly functions: number;
+  /** Encoded size of one function's body. */
+  readonly functionBytes: number;
+  /** Locals of one function, parameters among them. */
+  readonly locals: number;
+  /** Blocks inside blocks. */
+  readonly nesting: number;
+  readonly globals: number;
+  /** Elements of one table, whatever the module declares as its maximum. */
+  readonly tableElements: number;
+  readonly tables: number;
+  /** Bytes of all data segments together. */
+  readonly dataBytes: number;
+  /** Linear memory in bytes, whatever the module declares as its maximum; a multiple of 64 KiB. */
+  readonly memoryBytes: number;
+  /** What `memory.grow` beyond the cap does: `-1` to the module, or the end of the run with `ERR_WASM_MEMORY`. */
+  readonly onMemoryLimit: 'refuse' | 'trap';
+}
+
+export const DEFAULT_MODULE_LIMITS: ModuleLimits = {
+  moduleBytes: 64 * MIB,
+  functions: 100_000,
+  functionBytes: 4 * MIB,
+  locals: 50_000, // V8's own limit
+  nesting: 1_000,
+  globals: 10_000,
+  tableElements: 100_000,
+  tables: 16,
+  dataBytes: 64 * MIB,
+  memoryBytes: 128 * MIB,
+  onMemoryLimit: 'refuse',
+};
+
+/** Of one run. */
+export interface RunLimits {
+  /** Units of work: one per executed instruction, see `meter/cost.ts`. */
+  readonly fuel: bigint;
+  /** Of standard output and standard error each. */
+  readonly outputBytes: number;
+  readonly openFiles: number;
+}
+
+export const DEFAULT_RUN_LIMITS: RunLimits = {
+  fuel: 10_000_000_000n, // between half a second and several minutes, by what the module does: keep the deadline too
+  outputBytes: MIB,
+  openFiles: 64,
+};
