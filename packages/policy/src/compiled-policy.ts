@@ -9,6 +9,7 @@ import { compileGrant, compileRefusal } from './constraint.ts';
 import type { Bucket, Command, Effect, PolicyDocument, ReadName, Rule } from './policy-schema.ts';
 import { DEFAULT_MUTATION_BUCKET, DEFAULT_SEAL_BUCKET } from './policy-schema.ts';
 import type { Caller } from './principal.ts';
+import { DEFAULT_SANDBOX_PROFILE, type SandboxProfile } from './sandbox-profile.ts';
 
 export interface CompiledRule {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface Policy {
   readonly namesByUid: ReadonlyMap<number, readonly string[]>;
   readonly controlPlaneNames: readonly string[];
   readonly commands: ReadonlyMap<string, Command>;
+  /** By name, `default` among them. Every profile that a command names is there: lint sees to it. */
+  readonly profiles: ReadonlyMap<string, SandboxProfile>;
   readonly bucketsOf: ReadonlyMap<string, { readonly mutations: Bucket; readonly seal: Bucket }>;
   readonly windows: readonly { readonly window: MaintenanceWindow; readonly operations: readonly string[] | null }[];
 }
@@ -111,6 +114,7 @@ export function compilePolicy(document: PolicyDocument): Policy {
     namesByUid,
     controlPlaneNames,
     commands: new Map(document.commands.map((command) => [command.name, command])),
+    profiles: new Map([DEFAULT_SANDBOX_PROFILE, ...document.profiles].map((profile) => [profile.name, profile])),
     bucketsOf,
     windows: document.windows.map((entry) => ({
       window: parseMaintenanceWindow(entry.schedule),

@@ -25,6 +25,7 @@ export {
 export { resolveArgv } from './resolve-argv.ts';
 export { TokenBuckets } from './token-bucket.ts';
 export {
+  DEFAULT_SANDBOX_PROFILE,
   SANDBOX_LAYERS,
   type SandboxEndpoint,
   type SandboxLayer,

@@ -8,6 +8,7 @@ import { compilePattern } from './constraint.ts';
 import type { PolicyFinding } from './finding.ts';
 import { coversPattern } from './operation-pattern.ts';
 import type { Constraint, PolicyDocument, Rule } from './policy-schema.ts';
+import { DEFAULT_SANDBOX_PROFILE, SANDBOX_LAYERS } from './sandbox-profile.ts';
 
 type Report = (severity: PolicyFinding['severity'], code: string, path: string, message: string) => void;
 
@@ -17,6 +18,7 @@ function lintNames(document: PolicyDocument, report: Report): void {
     'rules',
     'reads',
     'commands',
+    'profiles',
     'rateLimits',
     'windows',
     'approvals',
@@ -113,8 +115,12 @@ function lintRules(document: PolicyDocument, report: Report): void {
 }
 
 function lintCommands(document: PolicyDocument, report: Report): void {
+  const profiles = new Set([DEFAULT_SANDBOX_PROFILE, ...document.profiles].map(({ name }) => name));
   document.commands.forEach((command, index) => {
     const path = `commands.${index}`;
+    if (!profiles.has(command.profile)) {
+      report('ERROR', 'unknown-profile', `${path}.profile`, `no profile ${command.profile}`);
+    }
     const used = new Set<string>();
     for (const element of command.argv) {
       const name = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/.exec(element)?.[1];
@@ -138,6 +144,27 @@ function lintCommands(document: PolicyDocument, report: Report): void {
   });
 }
 
+/** X-01, X-04: what a profile gives up of the default's walls is said, each time the policy is read. */
+function lintProfiles(document: PolicyDocument, report: Report): void {
+  const used = new Set(document.commands.map(({ profile }) => profile));
+  document.profiles.forEach(({ name, network, require, user }, index) => {
+    const path = `profiles.${index}`;
+    if (name === DEFAULT_SANDBOX_PROFILE.name) {
+      report('ERROR', 'duplicate-name', `${path}.name`, 'the profile `default` is built in and has one meaning');
+    }
+    if (user === 'root') report('ERROR', 'root-profile', `${path}.user`, 'nothing in a sandbox runs as root');
+    if (network === 'host') {
+      report('WARN', 'weak-profile', `${path}.network`, 'weaker than default: reaches all that the host reaches');
+    }
+    const optional = SANDBOX_LAYERS.filter((layer) => !require.includes(layer));
+    if (optional.length > 0) {
+      const layers = optional.join(', ');
+      report('WARN', 'weak-profile', `${path}.require`, `weaker than default: runs also without ${layers}`);
+    }
+    if (!used.has(name)) report('INFO', 'unused-profile', path, `no command runs under ${name}`);
+  });
+}
+
 function lintWindows(document: PolicyDocument, report: Report): void {
   document.windows.forEach((entry, index) => {
     try {
@@ -158,6 +185,7 @@ export function lintPolicy(document: PolicyDocument): PolicyFinding[] {
   lintNames(document, report);
   lintRules(document, report);
   lintCommands(document, report);
+  lintProfiles(document, report);
   lintWindows(document, report);
   return findings;
 }

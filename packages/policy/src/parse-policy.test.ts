@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { DEFAULT_AGENT_POLICY, formatAgentPolicy, parsePolicy, policyHash } from './index.ts';
+import { DEFAULT_AGENT_POLICY, DEFAULT_SANDBOX_PROFILE, formatAgentPolicy, parsePolicy, policyHash } from './index.ts';
 
 const HEAD = 'version = 1\n[[principals]]\nname = "agent"\nuser = "holdfast"\n';
 const rule = (name: string, extra = '', operations = '["services.restart"]', effect = 'allow'): string =>
   `[[rules]]\nname = "${name}"\nprincipals = ["agent"]\noperations = ${operations}\neffect = "${effect}"\n${extra}\n`;
+
+const command = (profile: string): string =>
+  `[[commands]]\nname = "exec.a"\npath = "/usr/bin/a"\nprofile = "${profile}"\n`;
+const profile = (name: string, extra = ''): string => `[[profiles]]\nname = "${name}"\n${extra}\n`;
 
 describe('parsePolicy', () => {
   const errors: { name: string; text: string; code: string }[] = [
@@ -49,6 +53,11 @@ describe('parsePolicy', () => {
       text: `${HEAD}[[commands]]\nname = "exec.a"\npath = "/bin/../a"`,
       code: 'bad-shape',
     },
+    { name: 'a command under a profile that does not exist', text: HEAD + command('ghost'), code: 'unknown-profile' },
+    { name: 'a second profile of a name', text: HEAD + profile('p') + profile('p'), code: 'duplicate-name' },
+    { name: 'another meaning for the default profile', text: HEAD + profile('default'), code: 'duplicate-name' },
+    { name: 'a profile that runs as root', text: HEAD + profile('p', 'user = "root"'), code: 'root-profile' },
+    { name: 'a layer that does not exist', text: HEAD + profile('p', 'require = ["moat"]'), code: 'bad-shape' },
     { name: 'a later version', text: 'version = 2', code: 'bad-shape' },
     { name: 'text that is no TOML', text: 'version = = 1', code: 'bad-toml' },
     { name: 'no text', text: ' \n', code: 'empty-policy' },
@@ -95,6 +104,16 @@ describe('parsePolicy', () => {
       text: HEAD + rule('a', '', '["a.b"]', 'needs-approval'),
       code: 'no-approvers',
     },
+    {
+      name: 'a profile with the network of the host',
+      text: HEAD + command('p') + profile('p', 'network = "host"'),
+      code: 'weak-profile',
+    },
+    {
+      name: 'a profile that does without a layer',
+      text: HEAD + command('p') + profile('p', 'require = ["seccomp"]'),
+      code: 'weak-profile',
+    },
   ];
   for (const { name, text, code } of warnings) {
     it(`G-08: ${name} loads with a warning`, () => {
@@ -106,6 +125,16 @@ describe('parsePolicy', () => {
       );
     });
   }
+
+  it('X-01: a profile says only what differs, is found by its name, and is hashed with the policy', () => {
+    const text = HEAD + command('p') + profile('p', 'limits = { cpuSeconds = 5 }');
+    const { policy, findings } = parsePolicy([text]);
+    assert.ok(policy, JSON.stringify(findings));
+    assert.ok(findings.every(({ severity }) => severity === 'INFO'));
+    assert.deepEqual(policy.profiles.get('p')?.limits, { ...DEFAULT_SANDBOX_PROFILE.limits, cpuSeconds: 5 });
+    assert.equal(policy.profiles.get('default'), DEFAULT_SANDBOX_PROFILE);
+    assert.notEqual(policyHash(policy), parsePolicy([text.replace('5', '6')]).policy?.hash);
+  });
 
   it('G-08: findings repeat no value of the file', () => {
     const { findings } = parsePolicy([

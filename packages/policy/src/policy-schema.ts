@@ -3,6 +3,7 @@
  * refused. What the parts mean together (references, shadowing, grants of everything) is `lint.ts`.
  */
 import { z } from 'zod';
+import { SandboxProfileSchema } from './sandbox-profile.ts';
 
 /** Names of principals, groups, rules and windows: short, ASCII, safe in logs. */
 const Name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/);
@@ -91,6 +92,7 @@ const CommandSchema = z.strictObject({
     .max(50)
     .default([]),
   cwd: AbsolutePath.default('/'),
+  /** One of `profiles`, or `default`. */
   profile: Name.default('default'),
   timeoutMs: z.int().min(100).max(3_600_000).default(60_000),
   maxOutputBytes: z
@@ -143,6 +145,7 @@ export const PolicySchema = z.strictObject({
   rules: z.array(RuleSchema).max(5_000).default([]),
   reads: z.array(ReadGrantSchema).max(1_000).default([]),
   commands: z.array(CommandSchema).max(500).default([]),
+  profiles: z.array(SandboxProfileSchema).max(100).default([]),
   rateLimits: z.array(RateLimitSchema).max(200).default([]),
   windows: z.array(WindowSchema).max(50).default([]),
   approvals: z.array(ApprovalSchema).max(100).default([]),

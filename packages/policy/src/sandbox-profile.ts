@@ -141,3 +141,9 @@ export const SandboxProfileSchema = z.strictObject({
   require: z.array(z.enum(SANDBOX_LAYERS)).default([...SANDBOX_LAYERS]),
 });
 export type SandboxProfile = Readonly<z.infer<typeof SandboxProfileSchema>>;
+
+/** The profile `default`, which every policy has without saying so: all layers, no network, nothing writable but a private `/tmp`. */
+export const DEFAULT_SANDBOX_PROFILE: SandboxProfile = SandboxProfileSchema.parse({
+  name: 'default',
+  description: 'Reads /usr, writes a private /tmp, reaches nothing else.',
+});
