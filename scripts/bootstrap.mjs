@@ -14,7 +14,7 @@ const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
 const STAMP = join(REPOSITORY, 'node_modules', '.holdfast-installed');
 
-/** Each Debian package, the command or library that shows it is there, what it is for, and which commands want it. */
+/** Each Debian package, the command, library or file that shows it is there, what it is for, and which commands want it. */
 const DEBIAN_PACKAGES = [
   {
     name: 'libatomic1',
@@ -45,6 +45,54 @@ const DEBIAN_PACKAGES = [
     wantedBy: ['start', 'test', 'bench'],
   },
   { name: 'bsdutils', command: 'logger', purpose: 'log canaries', wantedBy: ['start', 'test', 'bench'] },
+  {
+    name: 'bubblewrap',
+    command: 'bwrap',
+    purpose: 'namespaces of confined commands',
+    wantedBy: ['start', 'test', 'bench'],
+  },
+  {
+    name: 'clang-19',
+    command: 'clang-19',
+    purpose: 'programs for the sandboxes, built from source in tests',
+    wantedBy: ['test', 'bench'],
+  },
+  { name: 'lld-19', command: 'wasm-ld-19', purpose: 'linking WebAssembly in tests', wantedBy: ['test', 'bench'] },
+  {
+    name: 'wasi-libc',
+    file: '/usr/lib/wasm32-wasi/libc.a',
+    purpose: 'C library of WebAssembly in tests',
+    wantedBy: ['test', 'bench'],
+  },
+  {
+    name: 'libclang-rt-19-dev-wasm32',
+    file: '/usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a',
+    purpose: 'compiler runtime of WebAssembly in tests',
+    wantedBy: ['test', 'bench'],
+  },
+  {
+    name: 'libc6-dev',
+    file: '/usr/include/stdio.h',
+    purpose: 'building the attack suite',
+    wantedBy: ['test', 'bench'],
+  },
+  { name: 'rustc', command: 'rustc', purpose: 'Rust programs as WebAssembly in tests', wantedBy: ['test', 'bench'] },
+  {
+    name: 'libstd-rust-dev-wasm32',
+    file: '/usr/lib/rustlib/wasm32-wasi',
+    purpose: 'Rust programs as WebAssembly in tests',
+    wantedBy: ['test', 'bench'],
+  },
+  {
+    name: 'libseccomp2',
+    library: 'libseccomp.so.2',
+    purpose: 'comparing our system call filters with another compiler’s',
+    wantedBy: ['test', 'bench'],
+  },
+  { name: 'binutils', command: 'objdump', purpose: 'disassembling the launcher in tests', wantedBy: ['test'] },
+  { name: 'qemu-user', command: 'qemu-aarch64', purpose: 'running the launcher for ARM in tests', wantedBy: ['test'] },
+  { name: 'firejail', command: 'firejail', purpose: 'a peer to measure against', wantedBy: ['bench'] },
+  { name: 'runc', command: 'runc', purpose: 'a peer to measure against', wantedBy: ['bench'] },
   {
     name: 'git',
     command: 'git',
@@ -94,7 +142,8 @@ function hasLibrary(name) {
   return [...directories, '/usr/lib64', '/lib64'].some((directory) => existsSync(join(directory, name)));
 }
 
-function isPresent({ command, library }) {
+function isPresent({ command, library, file }) {
+  if (file !== undefined) return existsSync(file);
   return command === undefined ? hasLibrary(library) : hasCommand(command);
 }
 
