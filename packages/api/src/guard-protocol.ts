@@ -6,6 +6,7 @@
 import {
   ActionSchema,
   BundleIdSchema,
+  CommandStateSchema,
   FindingSchema,
   InstantSchema,
   OUTCOMES,
@@ -84,6 +85,15 @@ export const GuardRequestSchema = z.discriminatedUnion('kind', [
     /** Wall time before which the caller itself does not want it (C-24): until then the answer is `deferred`. */
     notBeforeMs: z.int().min(0).optional(),
   }),
+  /** Runs a declared command in its sandbox (G-29). → CommandReport, when it ended. */
+  z.strictObject({
+    ...base,
+    kind: z.literal('exec'),
+    operation: OperationName,
+    params: JsonObject,
+    nonce: Nonce,
+    issuedAtMs: z.int().min(0),
+  }),
   /** A signed order, whole, as received. The guard verifies it itself (G-03, C-35). → OrderReport */
   z.strictObject({ ...base, kind: z.literal('order'), envelope: z.string().max(60_000) }),
   /** Keeps a confirm-or-revert change (P-15). → ChangeReport */
@@ -135,6 +145,26 @@ export const ChangeReportSchema = z.strictObject({
   errorCode: z.string().nullable(),
 });
 export type ChangeReport = z.infer<typeof ChangeReportSchema>;
+
+/** Of each stream at most so much is shown: two of them fit a response as base64. Digests and counts are of everything up to the cap. */
+export const MAX_SHOWN_OUTPUT_BYTES = 2 * 1024 * 1024;
+
+const Shown = z.string().max(Math.ceil(MAX_SHOWN_OUTPUT_BYTES / 3) * 4);
+
+/** A command that ran to some end. One that did not run is a refusal. */
+export const CommandReportSchema = CommandStateSchema.extend({
+  /** Also the id of its evidence. */
+  runId: BundleIdSchema,
+  operation: z.string(),
+  argvDigest: z.string(),
+  /** Why it does not count as done: `ERR_COMMAND_FAILED`, `_STOPPED` or `_INTERRUPTED`. */
+  code: z.string().nullable(),
+  /** base64. */
+  shown: z.strictObject({ stdout: Shown, stderr: Shown }),
+  /** `null` while its evidence could not be sealed. */
+  bundleId: BundleIdSchema.nullable(),
+});
+export type CommandReport = z.infer<typeof CommandReportSchema>;
 
 export const OrderReportSchema = z.strictObject({
   orderId: z.string().nullable(),

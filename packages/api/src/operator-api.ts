@@ -4,6 +4,7 @@
  */
 import {
   BundleIdSchema,
+  EVIDENCE_KINDS,
   FINDING_STATUSES,
   FindingSchema,
   InstantSchema,
@@ -80,7 +81,18 @@ export const HostFindingSchema = z.strictObject({
 export const TimelineEntrySchema = z.strictObject({
   id: z.string(),
   at: InstantSchema,
-  kind: z.enum(['enrolled', 'check-in', 'silent', 'drift', 'recovered', 'change', 'decision', 'order', 'alert']),
+  kind: z.enum([
+    'enrolled',
+    'check-in',
+    'silent',
+    'drift',
+    'recovered',
+    'change',
+    'command',
+    'decision',
+    'order',
+    'alert',
+  ]),
   title: z.string(),
   severity: z.enum(SEVERITIES),
   bundleId: BundleIdSchema.nullable(),
@@ -108,7 +120,7 @@ export const EvidenceRowSchema = z.strictObject({
   bundleId: BundleIdSchema,
   hostId: z.string(),
   hostName: z.string(),
-  kind: z.enum(['check', 'change', 'decision', 'order']),
+  kind: z.enum(EVIDENCE_KINDS),
   check: z.string().nullable(),
   operation: z.string().nullable(),
   outcome: z.enum(OUTCOMES),

@@ -9,7 +9,7 @@ import { z } from 'zod';
 
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
-export const EVIDENCE_KINDS = ['check', 'change', 'decision', 'order'] as const;
+export const EVIDENCE_KINDS = ['check', 'change', 'command', 'decision', 'order'] as const;
 export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
 export const predicateTypeOf = (kind: EvidenceKind): string => `https://holdfast.dev/${kind}/v1`;
 
@@ -71,8 +71,42 @@ export const ActionSchema = z.strictObject({
 });
 export type Action = z.infer<typeof ActionSchema>;
 
+const CommandOutputSchema = z.strictObject({
+  /** All that was written, also what came after the cap. */
+  bytes: z.int().min(0),
+  /** Of what came before the cap. */
+  digest: Digest,
+  truncated: z.boolean(),
+});
+
+/**
+ * `postState` of evidence about a command that ran: behind which walls, and how it went (G-31, X-04, X-07).
+ * Its argv, exit code and output are once more, as digests, in its one action.
+ */
+export const CommandStateSchema = z.strictObject({
+  profile: z.string().max(64),
+  /** Of the compiled profile. */
+  profileHash: Digest,
+  /** What was really active, in the order in which it was put on. */
+  layers: z.array(z.string().max(64)).max(100),
+  exitCode: z.int().nullable(),
+  signal: z.string().max(20).nullable(),
+  endedBy: z.enum(['itself', 'timeout', 'abort', 'memory-limit', 'cpu-limit']),
+  usage: z.strictObject({
+    wallMs: z.number().min(0),
+    cpuMs: known(z.number().min(0)),
+    peakMemoryBytes: known(z.number().min(0)),
+    readBytes: known(z.number().min(0)),
+    writtenBytes: known(z.number().min(0)),
+  }),
+  stdout: CommandOutputSchema,
+  stderr: CommandOutputSchema,
+});
+export type CommandState = z.infer<typeof CommandStateSchema>;
+
 export const OUTCOMES = [
   ...FINDING_STATUSES,
+  'done',
   'committed',
   'reverted',
   'failed',

@@ -17,6 +17,9 @@ import { loadSigner, sha256Hex } from '@holdfast/crypto';
 import { openEvidenceStore } from '@holdfast/evidence';
 import type { Host } from '@holdfast/host';
 import { BaselineHolder, type GuardBaseline } from './baseline-holder.ts';
+import { CommandDesk, type ConnectSandbox } from './command/command-desk.ts';
+import { CommandJournal } from './command/command-journal.ts';
+import { SandboxProbe } from './command/sandbox-probe.ts';
 import { DenialDesk } from './denial-desk.ts';
 import type { GuardConfig } from './guard-config.ts';
 import { MutationDesk } from './mutation-desk.ts';
@@ -55,6 +58,10 @@ export interface GuardStartDeps {
   readonly bootId?: string;
   /** How the audit log touches the disk. */
   readonly logFiles?: LogFiles;
+  /** Where commands run. Without it, and on a simulated host, none does. */
+  readonly connectSandbox?: ConnectSandbox;
+  /** What of it a command names is passed on to it. Empty when left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface GuardEvent {
@@ -73,10 +80,12 @@ export interface GuardCore extends AsyncDisposable {
   readonly sealer: EvidenceSealer;
   readonly denials: DenialDesk;
   readonly mutations: MutationDesk;
+  readonly commands: CommandDesk;
   readonly orders: OrderDesk;
   readonly unfreezing: UnfreezeDesk;
   /** Changes of an earlier run that ended while this core was opened. */
   readonly recovered: readonly ChangeRecord[];
+  readonly sandbox: SandboxProbe;
   readonly database: GuardDatabase;
   readonly clock: Clock;
   /** Tries again what failed for the disk's sake: evidence of ended changes, and a journal that has to be read again. */
@@ -119,11 +128,11 @@ export async function openGuardCore(
   const database = stack.use(openGuardDatabase(paths.guardState, opened));
   const index = stack.use(new EvidenceIndex(paths.guardState));
   prepareEvidenceDirectory(paths.evidence, config.socketGid);
-  const store = openEvidenceStore(paths.evidence, { gid: config.socketGid });
+  const evidence = openEvidenceStore(paths.evidence, { gid: config.socketGid });
   const { simulated } = host.platform;
   const sealer = new EvidenceSealer({
     audit,
-    store,
+    store: evidence,
     index,
     signer,
     trust,
@@ -173,7 +182,25 @@ export async function openGuardCore(
   stack.use(denials);
   const nonces = new NonceMemory(database, clock, bootId);
   const mutations = new MutationDesk({ audit, engine, baseline, denials, nonces, clock, randomBytes, signal, onFault });
-  const orders = new OrderDesk({ store: new OrderStore(database), engine, mutations, denials, baseline, trust, clock });
+  const connectSandbox = (simulated ? null : deps.connectSandbox) ?? null;
+  const commands = stack.use(
+    new CommandDesk({
+      journal: new CommandJournal(database),
+      mutations,
+      engine,
+      baseline,
+      audit,
+      sealer,
+      clock,
+      connectSandbox,
+      environment: deps.environment ?? {},
+      onSealed: (ended) => orders.completeCommand(ended),
+      onFault,
+      signal,
+    }),
+  );
+  const store = new OrderStore(database);
+  const orders = new OrderDesk({ store, engine, mutations, commands, denials, baseline, trust, clock });
   const unfreezing = new UnfreezeDesk({ engine, audit, sealer, denials, mutations, clock });
   onSealed = (record) => {
     recovered.push(record);
@@ -181,6 +208,7 @@ export async function openGuardCore(
   };
   await engine.recover(signal);
   onSealed = (record) => orders.complete(record);
+  await commands.recover();
   await orders.recover(policy.current());
 
   const owned = stack.move();
@@ -193,15 +221,18 @@ export async function openGuardCore(
     sealer,
     denials,
     mutations,
+    commands,
     orders,
     unfreezing,
     recovered,
+    sandbox: new SandboxProbe(connectSandbox, () => clock.monotonicMs()),
     database,
     clock,
     mend: async () => {
       if (isHalted) await engine.recover(signal);
       else await engine.sealPending();
       isHalted = false;
+      await commands.sealPending();
     },
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };

@@ -1,6 +1,8 @@
 /** What the guard says of itself: identity, heads, and each enforcement layer as it is now (G-33). */
 import type { GuardStatus } from '@holdfast/api';
 import type { GuardBaseline } from './baseline-holder.ts';
+import type { Policy, SandboxLayer } from '@holdfast/policy';
+import type { SandboxState } from './command/sandbox-probe.ts';
 import type { PolicyHolder } from './policy-holder.ts';
 
 type Layer = GuardStatus['layers'][number];
@@ -13,6 +15,9 @@ export interface LayerState {
   /** Orders and nonces of before were lost with the database. */
   readonly isMemoryLost: boolean;
   readonly isSimulated: boolean;
+  readonly sandbox: SandboxState;
+  /** Layers that some command of the policy does not run without; `null` when it declares no command. */
+  readonly requiredLayers: ReadonlySet<SandboxLayer> | null;
 }
 
 const POLICY_REASONS: Record<LayerState['policy'], Omit<Layer, 'name' | 'required'>> = {
@@ -83,15 +88,36 @@ export function describeLayers(state: LayerState): Layer[] {
           reason: 'changes are journaled and revert',
           fix: null,
         },
-    {
-      name: 'command-sandbox',
-      state: 'missing',
-      required: false,
-      reason: 'no sandbox on this host: `exec.` commands are denied',
-      fix: null,
-    },
+    ...sandboxLayers(state.sandbox, state.requiredLayers),
     state.isSimulated
       ? { name: 'host', state: 'degraded', required: false, reason: 'the host is simulated', fix: null }
       : { name: 'host', state: 'active', required: false, reason: 'a real host', fix: null },
   ];
+}
+
+/** What the commands of the policy ask for. */
+export function requiredLayersOf(policy: Policy | null): ReadonlySet<SandboxLayer> | null {
+  if (policy === null || policy.commands.size === 0) return null;
+  const profiles = [...policy.commands.values()].map(({ profile }) => policy.profiles.get(profile));
+  return new Set(profiles.flatMap((profile) => profile?.require ?? []));
+}
+
+/** X-04: one row for the whole, then one for each layer that the spawner looked for. */
+function sandboxLayers(sandbox: SandboxState, required: LayerState['requiredLayers']): Layer[] {
+  const name = 'command-sandbox';
+  if ('none' in sandbox) {
+    const fix = 'start holdfast-spawner.service; until then `exec.` commands are denied';
+    return [{ name, state: 'missing', required: required !== null, reason: sandbox.none, fix }];
+  }
+  const rows = sandbox.layers.map(({ layer, available, reason, fix }) => ({
+    name: `sandbox: ${layer}`,
+    state: available ? ('active' as const) : ('missing' as const),
+    required: required?.has(layer) ?? false,
+    reason,
+    fix,
+  }));
+  const gone = rows.filter(({ state }) => state === 'missing').length;
+  const reason =
+    gone === 0 ? 'every layer is there' : `${gone} layer(s) are missing: profiles that require them are denied`;
+  return [{ name, state: gone === 0 ? 'active' : 'degraded', required: false, reason, fix: null }, ...rows];
 }

@@ -22,6 +22,7 @@ import {
 } from '@holdfast/policy';
 import type { BaselineHolder } from './baseline-holder.ts';
 import { toChangeReport } from './change-report.ts';
+import type { CommandDesk } from './command/command-desk.ts';
 import type { DenialDesk } from './denial-desk.ts';
 import type { MutationDesk } from './mutation-desk.ts';
 import type { OrderDesk } from './order/order-desk.ts';
@@ -44,6 +45,7 @@ export interface GuardDeps {
   readonly sealer: EvidenceSealer;
   readonly denials: DenialDesk;
   readonly mutations: MutationDesk;
+  readonly commands: CommandDesk;
   readonly orders: OrderDesk;
   readonly unfreezing: UnfreezeDesk;
   readonly status: () => Promise<Json>;
@@ -67,6 +69,7 @@ function readOf(request: GuardRequest): ReadName | null {
       return request.kind;
     case 'status':
     case 'request':
+    case 'exec':
     case 'order':
     case 'confirm':
     case 'revert':
@@ -93,7 +96,7 @@ export class Guard {
     if (read !== null) await this.#authoriseRead(policy, caller, read, correlationId);
     if (this.#deps.engine.frozen && !WORKS_FROZEN.has(request.kind) && read !== null)
       throw refusalOf('ERR_GUARD_FROZEN');
-    const { engine, mutations, orders, index, audit, signal } = this.#deps;
+    const { engine, mutations, commands, orders, index, audit, signal } = this.#deps;
     switch (request.kind) {
       case 'status':
         return this.#deps.status();
@@ -103,6 +106,8 @@ export class Guard {
         return this.#plan(policy, caller, request);
       case 'request':
         return toJson(await mutations.request(policy, caller, request, correlationId));
+      case 'exec':
+        return toJson(await commands.request(policy, caller, request, correlationId));
       case 'confirm':
       case 'revert':
         return toJson(await mutations.end(policy, caller, request, correlationId));

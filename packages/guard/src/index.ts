@@ -9,6 +9,7 @@ export {
   type UnfreezeReport,
 } from './client/guard-client.ts';
 export { type GuardConfig, loadGuardConfig, parseTrust } from './guard-config.ts';
+export type { ConnectSandbox } from './command/command-desk.ts';
 export type { GuardEvent, GuardStartDeps } from './guard-core.ts';
 export {
   checkOrder,

@@ -24,7 +24,6 @@ import {
   formatCaller,
   isDisruptionAllowed,
   type Policy,
-  resolveArgv,
   TokenBuckets,
 } from '@holdfast/policy';
 import type { BaselineHolder } from './baseline-holder.ts';
@@ -90,14 +89,10 @@ export class MutationDesk {
         remediationId: request.cause.remediationId,
       },
     };
-    await this.#limit(policy, caller, mutation);
+    await this.limit(policy, caller, mutation);
     const obstacle = this.obstacleOf(policy, decision, mutation) ?? this.#postponed(request.notBeforeMs);
-    if (obstacle !== null && obstacle.outcome !== 'deferred') await this.#refuse(mutation, obstacle);
-    // G-06: one namespace for each kind of principal and purpose. Only what would run takes room in it.
-    const admission = this.#deps.nonces.admit(`request/${formatCaller(caller)}`, request.nonce, request.issuedAtMs);
-    if (admission !== 'fresh') {
-      await this.#refuse(mutation, { code: 'ERR_GUARD_REPLAYED', outcome: 'deny', reason: admission });
-    }
+    if (obstacle !== null && obstacle.outcome !== 'deferred') await this.refuse(mutation, obstacle);
+    await this.admit(caller, request, mutation);
     if (obstacle !== null) return this.#defer(mutation, obstacle);
     try {
       return toChangeReport(await this.run(mutation));
@@ -138,10 +133,10 @@ export class MutationDesk {
       params,
       circumstances,
     };
-    await this.#limit(policy, caller, mutation);
+    await this.limit(policy, caller, mutation);
     // A change that does not exist and one that is not the caller's look alike.
     const obstacle = obstacleOfDecision(decision);
-    if (obstacle !== null) await this.#refuse(mutation, obstacle);
+    if (obstacle !== null) await this.refuse(mutation, obstacle);
     await this.record(`change.${kind}`, mutation, { changeId });
     const { engine } = this.#deps;
     return toChangeReport(await (kind === 'confirm' ? engine.confirm(changeId) : engine.revert(changeId)));
@@ -149,19 +144,8 @@ export class MutationDesk {
 
   /** What stands between a decided mutation and its run; `null` when nothing does. */
   obstacleOf(policy: Policy | null, decision: Decision, { operation, params }: Mutation): Obstacle | null {
-    const denied = obstacleOfDecision(decision);
-    if (denied !== null) return denied;
-    if (this.#deps.engine.frozen) return { code: 'ERR_GUARD_FROZEN', outcome: 'deny', reason: 'the host is frozen' }; // G-19
-    const command = policy?.commands.get(operation);
-    if (command !== undefined) {
-      try {
-        resolveArgv(command, params);
-      } catch {
-        return { code: 'ERR_COMMAND_PARAMS', outcome: 'deny', reason: 'the parameters do not fit the command' };
-      }
-      // G-29: no sandbox layer exists on this host, and there is no run without one.
-      return { code: 'ERR_SANDBOX_MISSING', outcome: 'deny', reason: `no sandbox for profile ${command.profile}` };
-    }
+    const common = this.commonObstacleOf(decision);
+    if (common !== null) return common;
     const known = this.operationOf(operation);
     if (known === undefined) {
       return { code: 'ERR_CHANGE_OPERATION_UNKNOWN', outcome: 'deny', reason: 'the baseline offers no such operation' };
@@ -172,6 +156,14 @@ export class MutationDesk {
     if (known.disruptive && !isDisruptionAllowed(policy, operation, this.#deps.clock.wallMs())) {
       return { code: 'ERR_GUARD_DEFERRED', outcome: 'deferred', reason: 'outside of every maintenance window' };
     }
+    return null;
+  }
+
+  /** What stops a change and a command alike. */
+  commonObstacleOf(decision: Decision): Obstacle | null {
+    const denied = obstacleOfDecision(decision);
+    if (denied !== null) return denied;
+    if (this.#deps.engine.frozen) return { code: 'ERR_GUARD_FROZEN', outcome: 'deny', reason: 'the host is frozen' }; // G-19
     return null;
   }
 
@@ -256,12 +248,26 @@ export class MutationDesk {
     );
   }
 
-  async #limit(policy: Policy | null, caller: Caller, mutation: Mutation): Promise<void> {
-    if (this.takeToken(policy, caller)) return;
-    await this.#refuse(mutation, { code: 'ERR_GUARD_RATE_LIMITED', outcome: 'deny', reason: 'rate limit' });
+  /** G-06: one namespace for each kind of principal and purpose. Only what would run takes room in it. @throws `ERR_GUARD_REPLAYED` */
+  async admit(
+    caller: Caller,
+    request: Extract<GuardRequest, { kind: 'request' | 'exec' }>,
+    mutation: Mutation,
+  ): Promise<void> {
+    const namespace = `request/${formatCaller(caller)}`;
+    const admission = this.#deps.nonces.admit(namespace, request.nonce, request.issuedAtMs);
+    if (admission === 'fresh') return;
+    await this.refuse(mutation, { code: 'ERR_GUARD_REPLAYED', outcome: 'deny', reason: admission });
   }
 
-  async #refuse(mutation: Mutation, obstacle: Obstacle): Promise<never> {
+  /** @throws `ERR_GUARD_RATE_LIMITED` */
+  async limit(policy: Policy | null, caller: Caller, mutation: Mutation): Promise<void> {
+    if (this.takeToken(policy, caller)) return;
+    await this.refuse(mutation, { code: 'ERR_GUARD_RATE_LIMITED', outcome: 'deny', reason: 'rate limit' });
+  }
+
+  /** Makes record and evidence of the refusal. @throws its code, always */
+  async refuse(mutation: Mutation, obstacle: Obstacle): Promise<never> {
     await this.#recordRefusal(mutation, obstacle);
     throw refusalOf(obstacle.code);
   }

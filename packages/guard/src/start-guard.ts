@@ -6,7 +6,7 @@ import { TokenBuckets } from '@holdfast/policy';
 import { Guard } from './guard.ts';
 import { type GuardConfig, limitsOf } from './guard-config.ts';
 import { type GuardCore, type GuardStartDeps, openGuardCore } from './guard-core.ts';
-import { describeLayers } from './guard-status.ts';
+import { describeLayers, requiredLayersOf } from './guard-status.ts';
 import { GUARD_ACTOR } from './sealing/evidence-sealer.ts';
 import { serveSocket } from './socket/socket-server.ts';
 import { UserNames } from './socket/user-names.ts';
@@ -119,6 +119,8 @@ async function toStatus(
       isFrozen: engine.frozen,
       isMemoryLost: database.lost !== null,
       isSimulated: host.platform.simulated,
+      sandbox: await core.sandbox.state(),
+      requiredLayers: requiredLayersOf(policy.current()),
     }),
   };
   return status;

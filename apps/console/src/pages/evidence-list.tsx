@@ -13,6 +13,7 @@ const OUTCOMES = [
   'fail',
   'unknown',
   'error',
+  'done',
   'committed',
   'reverted',
   'failed',
@@ -22,7 +23,7 @@ const OUTCOMES = [
   'rejected',
   'expired',
 ];
-const KINDS: readonly EvidenceRow['kind'][] = ['check', 'change', 'decision', 'order'];
+const KINDS: readonly EvidenceRow['kind'][] = ['check', 'change', 'command', 'decision', 'order'];
 
 /** All evidence, newest first, by check, outcome, kind and date (W-06). */
 export function EvidenceListPage() {

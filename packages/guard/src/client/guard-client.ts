@@ -7,6 +7,8 @@ import {
   type ChangeReport,
   ChangeReportSchema,
   type CheckReport,
+  type CommandReport,
+  CommandReportSchema,
   type GuardRequest,
   type GuardStatus,
   GuardStatusSchema,
@@ -24,6 +26,9 @@ import { GuardConnection } from './guard-connection.ts';
 const READ_TIMEOUT_MS = 60_000;
 /** A change may wait for others that touch the same resource, and each may take minutes. */
 const MUTATION_TIMEOUT_MS = 900_000;
+
+/** A command may take an hour by itself, and waits for others before. */
+const COMMAND_TIMEOUT_MS = 4 * 3_600_000;
 
 /** One operation to be run, and why. */
 export interface OperationRequest {
@@ -67,6 +72,8 @@ export interface GuardClient extends Disposable, AsyncDisposable {
   plan(operation: string, params: JsonObject, signal?: AbortSignal): Promise<PlanReport>;
   /** Nonce and issue time are drawn here. Resolves when the change ended or awaits confirmation. */
   request(request: OperationRequest, signal?: AbortSignal): Promise<ChangeReport>;
+  /** Runs a declared command, once. Resolves when it ended, however that was. Nonce and issue time are drawn here. */
+  exec(command: Pick<OperationRequest, 'operation' | 'params'>, signal?: AbortSignal): Promise<CommandReport>;
   order(envelope: string, signal?: AbortSignal): Promise<OrderReport>;
   confirm(changeId: string, signal?: AbortSignal): Promise<ChangeReport>;
   revert(changeId: string, signal?: AbortSignal): Promise<ChangeReport>;
@@ -85,7 +92,7 @@ export interface GuardClient extends Disposable, AsyncDisposable {
 type Body = GuardRequest extends infer R ? (R extends GuardRequest ? Omit<R, 'v' | 'id'> : never) : never;
 
 /** An order is the same order however often it comes (C-35), and so is a report; these are not. */
-const SENT_ONCE: ReadonlySet<GuardRequest['kind']> = new Set(['request', 'confirm', 'revert', 'unfreeze']);
+const SENT_ONCE: ReadonlySet<GuardRequest['kind']> = new Set(['request', 'exec', 'confirm', 'revert', 'unfreeze']);
 
 /** Connects when first used. @param signal aborted: every call ends with its reason */
 export function connectGuard(socketPath: string, signal: AbortSignal): GuardClient {
@@ -134,6 +141,19 @@ export function connectGuard(socketPath: string, signal: AbortSignal): GuardClie
         ChangeReportSchema,
         own,
         MUTATION_TIMEOUT_MS,
+      ),
+    exec: async ({ operation, params }, own) =>
+      ask(
+        {
+          kind: 'exec',
+          operation,
+          params: params as never, // JSON either way; zod's type of it is mutable
+          nonce: randomBytes(18).toString('base64url'),
+          issuedAtMs: Math.floor(systemClock.monotonicMs()),
+        },
+        CommandReportSchema,
+        own,
+        COMMAND_TIMEOUT_MS,
       ),
     order: async (envelope, own) => ask({ kind: 'order', envelope }, OrderReportSchema, own, MUTATION_TIMEOUT_MS),
     confirm: async (changeId, own) => ask({ kind: 'confirm', changeId }, ChangeReportSchema, own, MUTATION_TIMEOUT_MS),

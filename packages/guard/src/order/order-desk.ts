@@ -12,10 +12,12 @@ import { sha256Hex } from '@holdfast/crypto';
 import { type Caller, decide, type Decision, type Policy } from '@holdfast/policy';
 import type { BaselineHolder } from '../baseline-holder.ts';
 import { toOrderReport } from '../change-report.ts';
+import { type CommandDesk, type EndedRun, isCommand } from '../command/command-desk.ts';
+import type { Ending } from '../command/command-journal.ts';
 import type { DenialDesk } from '../denial-desk.ts';
 import { type Mutation, type MutationDesk, orderIdOf } from '../mutation-desk.ts';
 import { refusalOf } from '../refuse.ts';
-import { type Circumstances, paramsDigestOf, type Refusal } from '../sealing/predicates.ts';
+import { type Circumstances, paramsDigestOf, parseCircumstances, type Refusal } from '../sealing/predicates.ts';
 import type { OrderStore } from '../state/order-store.ts';
 import { checkOrder, type OrderContext, readOrder } from './verify-order.ts';
 
@@ -23,6 +25,7 @@ export interface OrderDeps {
   readonly store: OrderStore;
   readonly engine: ChangeEngine;
   readonly mutations: MutationDesk;
+  readonly commands: CommandDesk;
   readonly denials: DenialDesk;
   readonly baseline: BaselineHolder;
   readonly trust: Trust;
@@ -79,7 +82,14 @@ export class OrderDesk {
     }
   }
 
-  /** After a restart: orders whose change was never begun end as failed. Call when the engine has recovered. */
+  /** A command that was run for an order is proven: its report is final now. */
+  completeCommand(ended: EndedRun): void {
+    const orderId = parseCircumstances(ended.run.circumstances)?.orderId ?? null;
+    if (orderId === null || this.#deps.store.find(orderId)?.report !== null) return;
+    this.#deps.store.complete(orderId, reportOfCommand(orderId, ended));
+  }
+
+  /** After a restart: orders whose change was never begun end as failed. Call when engine and commands have recovered. */
   async recover(policy: Policy | null): Promise<void> {
     for (const { orderId, changeId } of this.#deps.store.listRunning()) {
       const record = changeId === null ? undefined : await this.#deps.engine.get(changeId);
@@ -87,6 +97,7 @@ export class OrderDesk {
         if (record.sealed) this.complete(record);
         continue;
       }
+      if (changeId !== null && this.#deps.commands.find(changeId) !== undefined) continue; // still to be proven
       const code = 'ERR_ORDER_INTERRUPTED';
       const decision: Decision = { effect: 'deny', rule: null, reasons: ['the guard stopped before the change began'] };
       const circumstances = {
@@ -128,7 +139,7 @@ export class OrderDesk {
   }
 
   async #carryOut(policy: Policy | null, order: Order, digest: string, unread: Circumstances): Promise<OrderReport> {
-    const { mutations } = this.#deps;
+    const { mutations, commands } = this.#deps;
     const verdict = checkOrder(order, this.#contextOf(policy, order));
     const decision = verdict.decision ?? UNREAD;
     const { effect, rule, reasons } = decision;
@@ -153,7 +164,8 @@ export class OrderDesk {
       params: order.params,
       circumstances,
     };
-    const obstacle = mutations.obstacleOf(policy, decision, mutation);
+    const desk = isCommand(order.operation) ? commands : mutations;
+    const obstacle = desk.obstacleOf(policy, decision, mutation);
     if (obstacle !== null) {
       const outcome = obstacle.outcome === 'deferred' ? 'deferred' : 'rejected';
       const bundleId = await this.#refuse(circumstances, order, outcome, obstacle.code);
@@ -164,6 +176,7 @@ export class OrderDesk {
     await mutations.record('order.accepted', mutation, { changeId: mutation.changeId, digest });
     this.#add({ ...base, changeId: mutation.changeId, report: null });
     try {
+      if (isCommand(order.operation)) return reportOfCommand(order.orderId, await commands.run(policy, mutation));
       return toOrderReport(order.orderId, await mutations.run(mutation));
     } catch (error) {
       return await this.#failed(order, mutation, error);
@@ -173,7 +186,8 @@ export class OrderDesk {
   /** The engine did not take the change, or its journal failed: what is there says which. */
   async #failed(order: Order, mutation: Mutation, error: unknown): Promise<OrderReport> {
     if (hasCode(error, 'ERR_CHANGE_JOURNAL') || hasCode(error, 'ERR_CHANGE_CLOSED')) throw error; // a restart decides
-    if (!(await this.#deps.mutations.isUnknown(mutation.changeId))) throw error;
+    const { mutations, commands } = this.#deps;
+    if (!(await mutations.isUnknown(mutation.changeId)) || commands.find(mutation.changeId) !== undefined) throw error;
     const code = isHoldfastError(error) ? error.code : 'ERR_GUARD_INTERNAL';
     const bundleId = await this.#refuse(mutation.circumstances, order, 'failed', code);
     const report: OrderReport = { orderId: order.orderId, outcome: 'failed', code, change: null, bundleId };
@@ -184,6 +198,10 @@ export class OrderDesk {
   async #reportOf(orderId: string, changeId: string | null): Promise<OrderReport> {
     const record = changeId === null ? undefined : await this.#deps.engine.get(changeId);
     if (record !== undefined) return toOrderReport(orderId, record);
+    const command = changeId === null ? undefined : this.#deps.commands.find(changeId);
+    if (command !== undefined && command.ending !== null) {
+      return reportOfCommand(orderId, { ...command, ending: command.ending, bundleId: null });
+    }
     return { orderId, outcome: 'running', code: null, change: null, bundleId: null };
   }
 
@@ -225,4 +243,14 @@ export class OrderDesk {
       circumstances: { ...circumstances, decision },
     });
   }
+}
+
+const ORDER_OUTCOME: Record<Ending['outcome'], OrderReport['outcome']> = {
+  done: 'done',
+  failed: 'failed',
+  deny: 'rejected',
+};
+
+function reportOfCommand(orderId: string, { ending, bundleId }: EndedRun): OrderReport {
+  return { orderId, outcome: ORDER_OUTCOME[ending.outcome], code: ending.code, change: null, bundleId };
 }

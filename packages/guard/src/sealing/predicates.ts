@@ -8,6 +8,7 @@ import { type BundleId, canonicalJson, type Json, type JsonObject } from '@holdf
 import { sha256Hex } from '@holdfast/crypto';
 import type { EvidenceKind, Known, Outcome, Predicate, Severity } from '@holdfast/evidence';
 import type { Decision } from '@holdfast/policy';
+import type { CommandRun, Ending } from '../command/command-journal.ts';
 import { z } from 'zod';
 
 /** Filled in at sealing, alike for all. */
@@ -161,6 +162,58 @@ export function draftOfChange(record: ChangeRecord): Draft {
         record.error === null
           ? null
           : { code: record.error.code, message: record.error.message.slice(0, MAX_MESSAGE_CHARS) },
+      orderId: circumstances?.orderId ?? null,
+      remediationId: circumstances?.remediationId ?? null,
+    },
+  };
+}
+
+const SEVERITY_OF_ENDING: Record<Ending['outcome'], Severity> = { done: 'info', failed: 'medium', deny: 'medium' };
+
+/** A command that was let in, whatever became of it (G-31). @param excerpt of its output; redacted when sealed */
+export function draftOfCommand(run: CommandRun, ending: Ending, excerpt: string | null): Draft {
+  const circumstances = parseCircumstances(run.circumstances);
+  const unknown = { unknown: 'the command was let in by another version' };
+  const { state, outcome, code, reason } = ending;
+  const ended = laterOf(run.started, ending.ended);
+  const decision = circumstances === null ? null : decisionOf(circumstances.decision);
+  const refusal = {
+    effect: 'deny' as const,
+    reasons: [...(decision?.reasons ?? []), reason.slice(0, MAX_REASON_CHARS)],
+  };
+  return {
+    kind: 'command',
+    predicate: {
+      ...BLANK,
+      bundleId: run.runId,
+      observedBy: 'guard',
+      started: run.started,
+      ended,
+      policyHash: circumstances?.policyHash ?? unknown,
+      baselineHash: circumstances?.baselineHash ?? unknown,
+      clock: CLOCK,
+      operation: run.operation,
+      principal: circumstances?.principal.slice(0, 100) ?? null,
+      decision: decision !== null && outcome === 'deny' ? { ...decision, ...refusal } : decision,
+      paramsDigest: run.paramsDigest,
+      severity: SEVERITY_OF_ENDING[outcome],
+      postState: state,
+      actions: [
+        {
+          step: 0,
+          action: `run ${run.operation} under profile ${run.profile}`,
+          argvDigest: run.argvDigest,
+          exitCode: state?.exitCode ?? null,
+          startedAt: run.started,
+          durationMs: state?.usage.wallMs ?? 0,
+          result: state === null && outcome === 'deny' ? 'skipped' : outcome === 'done' ? 'ok' : 'failed',
+          stdoutDigest: state?.stdout.digest ?? null,
+          stderrDigest: state?.stderr.digest ?? null,
+          excerpt,
+        },
+      ],
+      outcome,
+      error: code === null ? null : { code, message: reason.slice(0, MAX_MESSAGE_CHARS) },
       orderId: circumstances?.orderId ?? null,
       remediationId: circumstances?.remediationId ?? null,
     },

@@ -1,5 +1,5 @@
 /**
- * What the guard has seen and must not see twice: nonces and orders. One SQLite file, every write
+ * What the guard has seen and must not see twice: nonces, orders, and commands that are not proven yet. One SQLite file, every write
  * durable when it returns. If the file is gone while the audit log is not, everything issued before
  * that is refused: what cannot be remembered cannot be told from a replay (G-06).
  */
@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS nonces (
 CREATE TABLE IF NOT EXISTS orders (
   order_id TEXT PRIMARY KEY, digest TEXT NOT NULL, nonce TEXT NOT NULL UNIQUE, change_id TEXT, report TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commands (run_id TEXT PRIMARY KEY, run TEXT NOT NULL, ending TEXT) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS orders_by_change ON orders (change_id);
 CREATE INDEX IF NOT EXISTS nonces_by_expiry ON nonces (boot_id, expires_ms);
 `;

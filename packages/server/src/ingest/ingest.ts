@@ -91,6 +91,7 @@ function describeUpload({ kind, predicate, bundleId }: VerifiedUpload): NewTimel
 
 const ORDER_STATES: Partial<Record<string, string>> = {
   committed: 'done',
+  done: 'done',
   failed: 'failed',
   frozen: 'failed',
   reverted: 'reverted',

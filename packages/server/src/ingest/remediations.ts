@@ -45,6 +45,7 @@ const STATE_OF_OUTCOME: Record<Outcome, RemediationState | null> = {
   not_applicable: null,
   excepted: null,
   decoy: null,
+  done: null, // of a command: no check asked for it
 };
 
 export function stepsFromEvidence(uploads: readonly VerifiedUpload[]): RemediationStep[] {
