@@ -47,11 +47,15 @@ export interface RunLimits {
   readonly fuel: bigint;
   /** Of standard output and standard error each. */
   readonly outputBytes: number;
+  /** What output beyond the cap does: it is dropped, or the run ends with `ERR_WASM_OUTPUT`. */
+  readonly onOutputLimit: 'drop' | 'end';
+  /** That the guest opens, beyond what it starts with. */
   readonly openFiles: number;
 }
 
 export const DEFAULT_RUN_LIMITS: RunLimits = {
   fuel: 10_000_000_000n, // between half a second and several minutes, by what the module does: keep the deadline too
   outputBytes: MIB,
+  onOutputLimit: 'drop',
   openFiles: 64,
 };

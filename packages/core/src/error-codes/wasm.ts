@@ -42,6 +42,11 @@ export const WASM_ERRORS = {
     title: 'The module recursed too deeply',
     text: 'The call stack reached its limit and the run was ended.',
   },
+  ERR_WASM_ENTRY: {
+    remedy: 'fix-input',
+    title: 'The module has no such entry',
+    text: 'A command exports a function `_start` without parameters, and a run may name another exported function without parameters. The module exports none of that name. Nothing of it ran.',
+  },
   ERR_WASM_TRAP: {
     remedy: 'give-up',
     title: 'The module trapped',

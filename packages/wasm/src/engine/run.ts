@@ -12,6 +12,8 @@ export interface RunRequest {
   readonly limits: RunLimits;
   /** The function to call; `_start` when left out (a WASI command). A reactor's `_initialize` is called first. */
   readonly entry?: string;
+  /** Also hash the memory at the end: about a millisecond for each MiB. */
+  readonly hashMemory?: boolean;
 }
 
 /** What a run used (X-16). */

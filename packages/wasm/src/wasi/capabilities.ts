@@ -94,5 +94,7 @@ export interface GuestFile {
   read(buffer: Uint8Array, offset: number): FileResult<number>;
   write(bytes: Uint8Array, offset: number): FileResult<number>;
   resize(sizeBytes: number): FileResult<null>;
+  /** A file system has no clock: whoever writes says when. */
+  setModified(modifiedNs: bigint): FileResult<null>;
   close(): void;
 }
