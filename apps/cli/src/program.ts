@@ -182,6 +182,19 @@ function addHost(program: Command, signal: AbortSignal): void {
       run(options, signal, async () => (await import('./commands/heal.ts')).heal(check, options, signal)),
     );
   program
+    .command('exec')
+    .description('Run a command that the policy of this host declares, in its sandbox; ends with its exit code')
+    .argument('[name]', 'the command, with or without `exec.`')
+    .argument('[params...]', 'its parameters: key=value, or key:=json for a number')
+    .option('--list', 'show the declared commands')
+    .option('--dry-run', 'show the argv that would run, and run nothing')
+    .option(...ROOT)
+    .option(...JSON_FLAG)
+    .addHelpText('after', examples('holdfast exec --list', 'holdfast exec backup what=/srv/data'))
+    .action((name, params, options) =>
+      run(options, signal, async () => (await import('./commands/exec.ts')).exec(name, params, options, signal)),
+    );
+  program
     .command('unfreeze')
     .description('Free this host after a change that could not be reverted (as root, once you have looked)')
     .requiredOption('--reason <text>', 'what was found and done, 20 characters or more; kept in evidence')

@@ -10,6 +10,7 @@ export interface HostPaths {
   readonly evidence: string;
   readonly auditLog: string;
   readonly socket: string;
+  readonly spawnerSocket: string;
   readonly hostKey: string;
   readonly tlsKey: string;
   readonly tlsCertificate: string;
@@ -29,6 +30,7 @@ export function hostPaths(root: string): HostPaths {
     evidence: at('/var/lib/holdfast/evidence'),
     auditLog: at('/var/lib/holdfast/guard/audit'),
     socket: at('/run/holdfast/guard.sock'),
+    spawnerSocket: at('/run/holdfast/spawner.sock'),
     hostKey: at('/var/lib/holdfast/guard/keys/host.key'),
     tlsKey: at('/var/lib/holdfast/agent/tls.key'),
     tlsCertificate: at('/var/lib/holdfast/agent/tls.crt'),
