@@ -57,6 +57,11 @@ export const WASM_ERRORS = {
     title: 'The module wrote more than allowed',
     text: 'The output or the quota of a writable directory is used up and the module is configured to end when that happens.',
   },
+  ERR_WASM_DIRECTORY: {
+    remedy: 'fix-input',
+    title: 'A directory cannot be given to the module',
+    text: 'The host directory does not exist, is not a directory, is larger than its quota although the module may write to its copy, or the kernel has no `openat2`, without which no directory is shared. The fields name the reason. Nothing ran.',
+  },
   ERR_WASM_RUNNER: {
     remedy: 'retry',
     title: 'The process that hosts WebAssembly ended',
@@ -66,5 +71,10 @@ export const WASM_ERRORS = {
     remedy: 'retry',
     title: 'The task queue is full',
     text: 'The queue is at its bound and the task was not taken. Nothing is lost: submit it again when others have ended.',
+  },
+  ERR_TASK_DRAINED: {
+    remedy: 'retry',
+    title: 'The task service is stopping',
+    text: 'The service takes no more tasks, or this task had not ended when the time for draining was over. It is kept among the dead letters while the service lives; submit it again afterwards.',
   },
 } as const satisfies ErrorTable;
