@@ -11,6 +11,8 @@ import type { LabInventory } from './lab.ts';
 /** User and group of the agent. Above every range that distributions give out by themselves, below systemd's dynamic one. */
 export const AGENT_ID = 60_500;
 const DEMO_USER_ID = 60_501;
+/** Who confined commands run as. */
+const SANDBOX_USER_ID = 60_502;
 
 const DAY_MS = 86_400_000;
 
@@ -136,7 +138,7 @@ export interface AccountFiles {
 /** Adds `lines` after dropping entries of the same name, or of the same number: names and numbers stay unique. */
 function withEntries(text: string, lines: readonly string[]): string {
   const names = new Set(lines.map((line) => line.split(':')[0]));
-  const numbers = new Set([`${AGENT_ID}`, `${DEMO_USER_ID}`]);
+  const numbers = new Set([AGENT_ID, DEMO_USER_ID, SANDBOX_USER_ID].map(String));
   const kept = text.split('\n').filter((line) => {
     const [name = '', , number = ''] = line.split(':');
     return line !== '' && !names.has(name) && !numbers.has(number);
@@ -160,9 +162,18 @@ function accountFiles(machine: AccountFiles): HostFile[] {
   const passwd = withEntries(machine.passwd, [
     `holdfast:x:${AGENT_ID}:${AGENT_ID}:Holdfast agent:/var/lib/holdfast/agent:/usr/sbin/nologin`,
     `demo:x:${DEMO_USER_ID}:${DEMO_USER_ID}:A person:/home/demo:/bin/bash`,
+    `holdfast-sandbox:x:${SANDBOX_USER_ID}:${SANDBOX_USER_ID}:Holdfast confined commands:/nonexistent:/usr/sbin/nologin`,
   ]);
-  const shadow = withEntries(machine.shadow, ['holdfast:!*:20000::::::', 'demo:!:20000:0:99999:7:::']);
-  const group = withEntries(machine.group, [`holdfast:x:${AGENT_ID}:`, `demo:x:${DEMO_USER_ID}:`]);
+  const shadow = withEntries(machine.shadow, [
+    'holdfast:!*:20000::::::',
+    'demo:!:20000:0:99999:7:::',
+    'holdfast-sandbox:!*:20000::::::',
+  ]);
+  const group = withEntries(machine.group, [
+    `holdfast:x:${AGENT_ID}:`,
+    `demo:x:${DEMO_USER_ID}:`,
+    `holdfast-sandbox:x:${SANDBOX_USER_ID}:`,
+  ]);
   const shadowGid = Number(/^shadow:[^:]*:(\d+):/m.exec(machine.group)?.[1] ?? 0);
   return [
     file('/etc/passwd', passwd),

@@ -9,7 +9,7 @@ import { HoldfastError } from '@holdfast/core';
 import { becomesTrue } from './becomes-true.ts';
 import { requireProgram, runOrThrow } from './commands.ts';
 import { isOpenToAll } from './host-image.ts';
-import { launch } from './lab-host.ts';
+import { CGROUPS_IN_HOST, launch } from './lab-host.ts';
 import { timeControlPath } from './lab-record.ts';
 import { type LabNames, timeSourceAddresses } from './network.ts';
 
@@ -51,12 +51,19 @@ export async function prepareCheckout(repositoryRoot: string, directory: string,
   return merged;
 }
 
+/** Where control groups of version 1 can be written in a lab host. On a machine without them the directory is not there. */
+const SPAWNER_DROP_IN = {
+  name: 'holdfast-spawner.service.d/lab.conf',
+  content: `[Service]\nEnvironment=HOLDFAST_CGROUP_ROOT=${CGROUPS_IN_HOST}\n`,
+};
+
 /** The project's own unit files, which hosts get installed but not started. */
 export function readUnits(repositoryRoot: string): { name: string; content: string }[] {
   const directory = join(repositoryRoot, 'packaging', 'systemd');
-  return readdirSync(directory)
+  const shipped = readdirSync(directory)
     .filter((name) => /^holdfast-[a-z-]+\.(service|timer)$/.test(name))
     .map((name) => ({ name, content: readFileSync(join(directory, name), 'utf8') }));
+  return [...shipped, SPAWNER_DROP_IN];
 }
 
 /**

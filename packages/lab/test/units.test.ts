@@ -24,6 +24,8 @@ const MAX_EXPOSURE: Readonly<Record<string, number>> = {
   'holdfast-agent.service': 1.7,
   'holdfast-guard.service': 3.2,
   'holdfast-recover.service': 3.2,
+  /** Namespaces of every kind and the ids of other users are what it is for. */
+  'holdfast-spawner.service': 4.9,
   'holdfast-watchdog.service': 3.2,
 };
 
@@ -130,6 +132,16 @@ describe('systemd units', { ...suite, concurrency: false, timeout: 120_000 }, ()
     const outcomes = await readOutcomes('/run/holdfast/probe.json');
     assertContained(outcomes);
     assert.equal(outcomes['capabilities'], '000000000008101b'); // the six it names
+  });
+
+  it('X-02: the spawner’s unit lets it make every layer of a sandbox and no more', async () => {
+    await replaceProgram('holdfast-spawner.service', NODE, '--no-warnings', `${PROBES}/spawner-probe.ts`);
+    await lab.startUnit('web-1', 'holdfast-spawner.service', signal);
+    const outcomes = await readOutcomes('/run/holdfast/spawner-probe.json');
+    assertContained(outcomes);
+    assert.equal(outcomes['capabilities'], '00000000000800e3'); // the six it names
+    await lab.stopUnit('web-1', 'holdfast-spawner.service', signal);
+    assert.equal(await sh('/usr/bin/stat', '--format=%a', '/run/holdfast'), '755\n'); // the guard's as well
   });
 
   it('the guard comes back after kill -9', async () => {
