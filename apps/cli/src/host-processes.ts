@@ -1,7 +1,8 @@
-/** Guard and agent of a host as child processes of this one, for hosts without units: simulated ones, and `holdfast up`. */
+/** Spawner, guard and agent of a host as child processes of this one, for hosts without units: simulated ones, and `holdfast up`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { isSimulated } from './host-wiring.ts';
 import { REPOSITORY } from './repository.ts';
 
 /** Peer credentials come through node:ffi, which warns once that it is young. */
@@ -49,8 +50,8 @@ function exitOf(child: ChildProcess): Promise<number | null> {
 }
 
 /**
- * Starts guard and agent under `root`, again when they end. Disposing stops the agent first: it may
- * still want to say something to its guard.
+ * Starts guard and agent under `root`, again when they end, and before them, on a real host, the
+ * spawner. Disposing goes the other way round: each may still want to say something to the next.
  *
  * @param agentOwner who the agent runs as; the running user when left out
  */
@@ -60,12 +61,16 @@ export function startHostProcesses(
   agentOwner?: ProcessOwner,
 ): AsyncDisposable {
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
+  const spawner = isSimulated(root)
+    ? undefined
+    : keepRunning(['spawner', '--root', root], join(logDirectory, 'spawner.log'), undefined);
   const guard = keepRunning(['guard', '--root', root], join(logDirectory, 'guard.log'), undefined);
   const agent = keepRunning(['agent', '--root', root], join(logDirectory, 'agent.log'), agentOwner);
   return {
     [Symbol.asyncDispose]: async () => {
       await agent();
       await guard();
+      await spawner?.();
     },
   };
 }

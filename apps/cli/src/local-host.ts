@@ -11,11 +11,11 @@ import { signBaseline } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
 import { loadSigner } from '@holdfast/crypto';
 import { DEFAULT_AGENT_POLICY, formatAgentPolicy } from '@holdfast/policy';
-import { ensureAgentUser } from './agent-user.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { runHoldfast, startHostProcesses } from './host-processes.ts';
 import { narrate } from './progress.ts';
 import { baselineKeyPath } from './server-state.ts';
+import { AGENT_USER, ensureSystemUser } from './system-users.ts';
 
 export interface LocalHostOptions {
   readonly stateDirectory: string;
@@ -52,5 +52,6 @@ export async function startLocalHost(options: LocalHostOptions, signal: AbortSig
       ? `this machine is observed${heal ? ' and healed' : ''}; its files are in /etc/holdfast and /var/lib/holdfast`
       : 'without root the one host is SIMULATED',
   );
-  return startHostProcesses(root, join(stateDirectory, 'log'), isReal ? await ensureAgentUser(signal) : undefined);
+  const owner = isReal ? await ensureSystemUser(AGENT_USER, signal) : undefined;
+  return startHostProcesses(root, join(stateDirectory, 'log'), owner);
 }

@@ -29,11 +29,11 @@ function sandboxUser(): number {
 
 /** Every namespace, a fresh /proc, a device directory, a name and a loopback of its own. */
 const BWRAP = [
-  ...['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup'],
-  ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--hostname', 'sandbox'],
-  ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
-  ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--remount-ro', '/', '--', '/usr/bin/true'],
-];
+  '--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup',
+  '--die-with-parent --new-session --cap-drop ALL --hostname sandbox',
+  '--ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64',
+  '--proc /proc --dev /dev --tmpfs /tmp --remount-ro / -- /usr/bin/true',
+].flatMap((options) => options.split(' '));
 
 await attempt('listen on the socket', async () => {
   rmSync(SOCKET, { force: true }); // of one that was killed

@@ -4,9 +4,9 @@ import { hostname } from 'node:os';
 import { hostPaths } from '@holdfast/api';
 import { enrollHost } from '@holdfast/agent';
 import { HoldfastError } from '@holdfast/core';
-import { ensureAgentUser } from '../agent-user.ts';
 import { isSimulated, openHost, requireRoot, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
+import { AGENT_USER, ensureSystemUser, SANDBOX_USER } from '../system-users.ts';
 
 interface EnrollCommandOptions extends RootOption {
   readonly server: string;
@@ -47,7 +47,8 @@ export async function enroll(options: EnrollCommandOptions, signal: AbortSignal)
   const { platform } = await openHost(root);
   const user = simulated
     ? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
-    : await ensureAgentUser(signal);
+    : await ensureSystemUser(AGENT_USER, signal);
+  if (!simulated) await ensureSystemUser(SANDBOX_USER, signal);
   const trust = await enrollHost(
     {
       paths: hostPaths(root),
