@@ -3,12 +3,23 @@
  * it (X-14). Lives in the parent, never in the process that runs the guest.
  *
  * What is neither a directory nor a regular file with exactly one name, all on the file system of the
- * grant, does not exist for the guest: symbolic links, devices, sockets, FIFOs, mount points. So do
- * files with several hard links: one of the names may be outside.
+ * grant, does not exist for the guest: symbolic links, devices, sockets, FIFOs, mount points, and
+ * files with several hard links, because one of the names may be outside.
  */
 import { HoldfastError } from '@holdfast/core';
 import type { FileError, FileResult, FileStat } from '@holdfast/wasm';
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, opendirSync, openSync, readSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { assertOpenBeneath, loadOpenBeneath } from './open-beneath.ts';
 
 export interface BrokerLimits {
@@ -61,6 +72,24 @@ const describe = (stats: BigIntStats): FileStat => ({
 });
 
 /**
+ * Whether the name by which a file was opened still stands. Called after its link count was seen to
+ * be one: only then is that one name this one, and not that of a file outside which somebody linked
+ * in and is unlinking again.
+ *
+ * The kernel lowers the count first and removes the name then, both with the directory locked. So the
+ * directory is read in between, which waits for that lock, and the path compared after it.
+ */
+function stillHasItsName(fd: number, directory: number, name: string): boolean {
+  const pathOf = (descriptor: number): string => readlinkSync(`/proc/self/fd/${descriptor}`);
+  {
+    using entries = opendirSync(`/proc/self/fd/${directory}`);
+    entries.readSync();
+  }
+  const [parent, path] = [pathOf(directory), pathOf(fd)];
+  return path === join(parent, name) && pathOf(directory) === parent;
+}
+
+/**
  * @param hostPath whatever the operator named, links in it included: this one path is trusted
  * @throws `ERR_WASM_DIRECTORY` when it is no readable directory
  */
@@ -82,17 +111,24 @@ export function openDirectoryBroker(hostPath: string, limits: BrokerLimits): Dir
 
   /** Opens, looks, and hands the descriptor to `use`; it is closed again whatever happens. */
   function at<T>(path: readonly string[], use: (fd: number, stats: BigIntStats) => FileResult<T>): FileResult<T> {
-    const joined = joinPath(path);
-    if (joined === undefined) return refuse('invalid');
-    const fd = openBeneath(root, joined);
-    if (fd === undefined) return refuse('not-found');
+    const parent = joinPath(path.slice(0, -1));
+    const name = joinPath(path.slice(-1));
+    if (parent === undefined || name === undefined) return refuse('invalid');
+    const directory = openBeneath(root, parent);
+    if (directory === undefined) return refuse('not-found');
+    let fd: number | undefined;
     try {
+      fd = openBeneath(directory, name);
+      if (fd === undefined) return refuse('not-found');
       const stats = fstatSync(fd, { bigint: true });
-      return exists(stats) ? use(fd, stats) : refuse('not-found');
+      if (!exists(stats)) return refuse('not-found');
+      if (stats.isFile() && !stillHasItsName(fd, directory, name)) return refuse('not-found');
+      return use(fd, stats);
     } catch {
       return refuse('io'); // gone between two calls, or unreadable for us: the same to a guest
     } finally {
-      closeSync(fd);
+      if (fd !== undefined) closeSync(fd);
+      closeSync(directory);
     }
   }
 
