@@ -6,8 +6,8 @@ export interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
 
-export interface WasmGlobal {
-  value: number | bigint;
+export interface WasmGlobal<T extends number | bigint> {
+  value: T;
 }
 
 /** Opaque; made by `compile`. */
@@ -27,7 +27,7 @@ interface Api {
   readonly Module: new (bytes: Uint8Array) => WasmModule;
   readonly Instance: new (module: WasmModule, imports: WasmImports) => WasmInstance;
   readonly Memory: abstract new (...args: never[]) => WasmMemory;
-  readonly Global: abstract new (...args: never[]) => WasmGlobal;
+  readonly Global: abstract new (...args: never[]) => WasmGlobal<number | bigint>;
   readonly RuntimeError: ErrorClass;
   readonly LinkError: ErrorClass;
 }

@@ -45,11 +45,11 @@ export class GuestContext {
   readonly stdout: OutputBuffer;
   readonly stderr: OutputBuffer;
   readonly io: IoCounters = { reads: 0, writes: 0, readBytes: 0, writtenBytes: 0, opens: 0 };
-  readonly #fuel: WasmGlobal;
+  readonly #fuel: WasmGlobal<bigint>;
 
   /** @throws `TypeError` for capabilities that cannot be given, such as an argument with NUL */
   constructor(
-    instance: { readonly memory: WasmMemory | null; readonly fuel: WasmGlobal },
+    instance: { readonly memory: WasmMemory | null; readonly fuel: WasmGlobal<bigint> },
     capabilities: Capabilities,
     limits: RunLimits,
     host: HostTime,
@@ -59,7 +59,7 @@ export class GuestContext {
     this.stdout = new OutputBuffer(limits.outputBytes, limits.onOutputLimit);
     this.stderr = new OutputBuffer(limits.outputBytes, limits.onOutputLimit);
     this.descriptors = new DescriptorTable(capabilities, this.stdout, this.stderr, limits.openFiles);
-    this.time = new GuestTime(capabilities.clock, () => limits.fuel - BigInt(this.#fuel.value), host);
+    this.time = new GuestTime(capabilities.clock, () => limits.fuel - this.#fuel.value, host);
     this.fillRandom = openGuestRandom(capabilities.randomness);
     this.args = encodeStrings(capabilities.args);
     this.env = encodeStrings(Object.entries(capabilities.env).map(([name, value]) => `${name}=${value}`));
@@ -67,7 +67,7 @@ export class GuestContext {
 
   /** @throws `FuelExhausted` */
   charge(units: number): void {
-    const left = BigInt(this.#fuel.value) - BigInt(units);
+    const left = this.#fuel.value - BigInt(units);
     this.#fuel.value = left;
     if (left < 0n) throw new FuelExhausted();
   }
