@@ -24,6 +24,7 @@ interface WasmInstance {
 type ErrorClass = abstract new (...args: never[]) => Error;
 
 interface Api {
+  validate(bytes: Uint8Array): boolean;
   readonly Module: new (bytes: Uint8Array) => WasmModule;
   readonly Instance: new (module: WasmModule, imports: WasmImports) => WasmInstance;
   readonly Memory: abstract new (...args: never[]) => WasmMemory;
