@@ -24,7 +24,7 @@ import { DenialDesk } from './denial-desk.ts';
 import type { GuardConfig } from './guard-config.ts';
 import { MutationDesk } from './mutation-desk.ts';
 import { OrderDesk } from './order/order-desk.ts';
-import { PolicyHolder } from './policy-holder.ts';
+import { type CheckProfile, PolicyHolder } from './policy-holder.ts';
 import { EvidenceIndex } from './sealing/evidence-index.ts';
 import { EvidenceSealer, GUARD_ACTOR } from './sealing/evidence-sealer.ts';
 import { draftOfChange } from './sealing/predicates.ts';
@@ -60,6 +60,8 @@ export interface GuardStartDeps {
   readonly logFiles?: LogFiles;
   /** Where commands run. Without it, and on a simulated host, none does. */
   readonly connectSandbox?: ConnectSandbox;
+  /** Told of every profile of a policy before it is in force. @throws `ERR_SANDBOX_PROFILE` */
+  readonly checkProfile?: CheckProfile;
   /** What of it a command names is passed on to it. Empty when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -141,18 +143,22 @@ export async function openGuardCore(
   });
   await sealer.recover();
 
-  const policy = new PolicyHolder(paths.policy, ({ outcome, hash, findings }) => {
-    const errors = findings.filter(({ severity }) => severity === 'ERROR').length;
-    const fields = { hash, errors, warnings: findings.length - errors };
-    onEvent({ severity: outcome === 'loaded' ? 'info' : 'error', message: `policy ${outcome}`, fields });
-    const entry = {
-      actor: GUARD_ACTOR,
-      action: `policy.${outcome}`,
-      subject: 'policy',
-      outcome: outcome === 'loaded' ? 'ok' : 'failed',
-    };
-    audit.append({ ...entry, detail: fields }).catch(onFault);
-  });
+  const policy = new PolicyHolder(
+    paths.policy,
+    deps.checkProfile ?? (() => undefined),
+    ({ outcome, hash, findings }) => {
+      const errors = findings.filter(({ severity }) => severity === 'ERROR').length;
+      const fields = { hash, errors, warnings: findings.length - errors };
+      onEvent({ severity: outcome === 'loaded' ? 'info' : 'error', message: `policy ${outcome}`, fields });
+      const entry = {
+        actor: GUARD_ACTOR,
+        action: `policy.${outcome}`,
+        subject: 'policy',
+        outcome: outcome === 'loaded' ? 'ok' : 'failed',
+      };
+      audit.append({ ...entry, detail: fields }).catch(onFault);
+    },
+  );
   const baseline = new BaselineHolder(paths.baseline, deps.loadBaseline, deps.revertOperations);
   await baseline.current();
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { DEFAULT_AGENT_POLICY, DEFAULT_SANDBOX_PROFILE, formatAgentPolicy, parsePolicy, policyHash } from './index.ts';
@@ -148,6 +149,18 @@ describe('parsePolicy', () => {
     assert.ok(parsePolicy([HEAD + rule('a'), rule('b', '', '["files.restore"]')]).policy);
     assert.equal(parsePolicy([HEAD, 'version = 2']).policy, null);
     assert.equal(parsePolicy([`${HEAD}[groups]\ng = ["agent"]`, '[groups]\ng = []']).policy, null);
+  });
+
+  it('the examples of the guide load, with commands and a profile of their own', () => {
+    const guide = readFileSync(new URL('../../../docs/guides/policy.md', import.meta.url), 'utf8');
+    const [first = '', second = ''] = [...guide.matchAll(/^```toml\n(.*?)^```$/gms)].map(([, text = '']) => text);
+    assert.ok(parsePolicy([first]).policy);
+    const { policy, findings } = parsePolicy([`version = 1\n${second}`]);
+    assert.deepEqual(
+      findings.filter(({ severity }) => severity !== 'INFO'),
+      [],
+    );
+    assert.equal(policy?.profiles.get(policy.commands.get('exec.count-lines')?.profile ?? '')?.name, 'reports');
   });
 
   it('the policies that ship load without a warning', () => {
