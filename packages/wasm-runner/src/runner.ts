@@ -3,7 +3,7 @@
  * for one tenant only, a fresh instance per task (X-13, X-15). V8's bugs are assumed: the process
  * boundary is the wall.
  */
-import type { GuestClock, GuestRandomness, ModuleLimits, RunLimits, WasmResult } from '@holdfast/wasm';
+import type { FileKind, GuestClock, GuestRandomness, ModuleLimits, RunLimits, WasmResult } from '@holdfast/wasm';
 import type { SandboxLayer } from '@holdfast/policy';
 
 /** A host directory shown to a guest. Copied into memory when small; brokered, read-only, when large. */
@@ -20,6 +20,8 @@ export interface WasmTask {
   /** Tasks of one tenant may share a process, one after another; never those of two. */
   readonly tenant: string;
   readonly module: Uint8Array;
+  /** The function to call; `_start` when left out. */
+  readonly entry?: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: Uint8Array;
@@ -32,16 +34,42 @@ export interface WasmTask {
   readonly deadlineMs: number;
   /** Also hash the memory at the end (X-16). */
   readonly hashMemory: boolean;
+  /** Answer only at multiples of this since the start, so that the time of an answer says less (X-17). */
+  readonly responseGridMs?: number;
 }
 
+export interface DirectoryChange {
+  /** Index in the task's `directories`. */
+  readonly directory: number;
+  /** Names below it; proper names, checked. */
+  readonly path: readonly string[];
+  readonly kind: FileKind;
+  readonly change: 'created' | 'changed' | 'removed';
+  /** The new content of a file. */
+  readonly bytes: Uint8Array | null;
+}
+
+/** What was run is in `usage`; after the deadline it says the most it can have been. */
 export interface WasmTaskResult extends WasmResult {
-  /** Files of copy-on-write directories that were created or changed, and the paths removed. */
-  readonly changes: readonly { readonly guestPath: string; readonly bytes: Uint8Array | null }[];
-  /** Of the process that ran it; empty when it ran without a process sandbox, which only tests may. */
+  /** In copy-on-write directories, in an order in which they can be applied. */
+  readonly changes: readonly DirectoryChange[];
+  /** Of the process that ran it; empty when it ran without a process sandbox. */
   readonly layers: readonly SandboxLayer[];
 }
 
+export interface RunnerStatistics {
+  readonly processes: number;
+  readonly busy: number;
+  readonly waiting: number;
+  /** Since the start. */
+  readonly started: number;
+  readonly tasks: number;
+  readonly killedAtDeadline: number;
+}
+
 export interface WasmRunner extends AsyncDisposable {
-  /** Resolves also when the guest failed: see `error`. @throws `ERR_WASM_RUNNER`, `ERR_SANDBOX_MISSING`, and what admitting a module throws */
+  /** What the pool does now. */
+  statistics(): RunnerStatistics;
+  /** Resolves also when the guest failed: see `error`. @throws `ERR_WASM_RUNNER`, `ERR_WASM_DIRECTORY`, `ERR_TASK_QUEUE_FULL`, `ERR_SANDBOX_MISSING`, and what admitting a module throws */
   run(task: WasmTask, signal: AbortSignal): Promise<WasmTaskResult>;
 }

@@ -1,0 +1,193 @@
+/**
+ * One runner process from the parent's side: one task at a time, its deadline, its questions. It is
+ * assumed to be in the hands of its guest: any surprise ends it.
+ */
+import { HoldfastError } from '@holdfast/core';
+import { serialize } from 'node:v8';
+import type { DirectoryBroker } from '../broker/directory-broker.ts';
+import { brokenProtocol, encodeFrame, FrameReader } from '../protocol/frames.ts';
+import {
+  type ParsedMessage,
+  type ParsedResult,
+  parseMessage,
+  type RunnerCall,
+  type SentTask,
+} from '../protocol/messages.ts';
+import type { RunnerChild, RunnerHost } from '../process/runner-host.ts';
+
+/** Names, counts and JSON around the bytes of a result. */
+const HEADER_BYTES = 4_194_304;
+/** From its start until it is ready: two orders of magnitude above a slow one. */
+const START_TIMEOUT_MS = 30_000;
+
+export interface Assignment {
+  readonly task: SentTask;
+  readonly module: Uint8Array;
+  /** By index of the directory; `undefined` where the whole content was sent. */
+  readonly brokers: readonly (DirectoryBroker | undefined)[];
+  /** Of output and changed files together. */
+  readonly maxResultBytes: number;
+  readonly deadlineMs: number;
+}
+
+/** `deadline`: killed for it; there is no result. */
+export type Outcome = { readonly kind: 'result'; readonly result: ParsedResult } | { readonly kind: 'deadline' };
+
+export class RunnerProcess {
+  readonly #child: RunnerChild;
+  readonly #frames = new FrameReader(HEADER_BYTES);
+  #onMessage: (message: ParsedMessage) => void = () => this.kill(); // speaks when not spoken to
+  #onEnd: (cause: unknown) => void = () => undefined;
+  #alive = true;
+  /** The one tenant of its life (X-15). */
+  tenant: string | undefined;
+  tasks = 0;
+  idleSinceMs = 0;
+
+  private constructor(child: RunnerChild) {
+    this.#child = child;
+    void this.#listen();
+  }
+
+  static async start(host: RunnerHost, signal: AbortSignal): Promise<RunnerProcess> {
+    const runner = new RunnerProcess(await host.start(signal));
+    const timer = setTimeout(() => runner.kill(), START_TIMEOUT_MS);
+    try {
+      const message = await runner.#next();
+      if (message.type !== 'ready') throw brokenProtocol('not ready');
+      return runner;
+    } catch (error) {
+      await runner[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+  /** Settles when nothing of it is left. */
+  get ended(): Promise<void> {
+    return this.#child.ended;
+  }
+
+  kill(): void {
+    this.#alive = false;
+    this.#child.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    await this.#child.ended;
+  }
+
+  /**
+   * Runs one task. Whatever this throws but a refused module, the process is gone when it does.
+   *
+   * @throws `ERR_WASM_RUNNER`, the refusal of a module, and `signal.reason`
+   */
+  async run({ task, module, brokers, maxResultBytes, deadlineMs }: Assignment, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    this.tasks += 1;
+    this.#frames.maxBytes = HEADER_BYTES + maxResultBytes;
+    let late = false;
+    const deadline = setTimeout(() => {
+      late = true;
+      this.kill(); // X-13: whatever it does
+    }, deadlineMs);
+    const abort = (): void => this.kill();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      let message = this.#next();
+      this.#send(task);
+      for (;;) {
+        const received = await message;
+        if (received.type === 'result') return { kind: 'result', result: received.result };
+        if (received.type === 'refused') throw refusal(received);
+        if (received.type !== 'call') throw brokenProtocol('out of turn');
+        message = this.#next();
+        this.#send(received.call.op === 'module' ? module : ask(brokers, received.call));
+      }
+    } catch (error) {
+      if (this.#alive && !(error instanceof Refused)) this.kill();
+      if (error instanceof Refused) throw error.reason;
+      await this.#child.ended;
+      if (late) return { kind: 'deadline' };
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Not awaited: a process that does not read is killed at the deadline, and answers nothing. */
+  #send(value: unknown): void {
+    void this.#child.write(encodeFrame(serialize(value)));
+  }
+
+  #next(): Promise<ParsedMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<ParsedMessage>();
+    promise.catch(() => undefined); // awaited by whoever asked, in its own time
+    this.#onMessage = (message) => {
+      this.#onMessage = () => this.kill();
+      resolve(message);
+    };
+    this.#onEnd = reject;
+    if (!this.#alive) reject(gone());
+    return promise;
+  }
+
+  async #listen(): Promise<void> {
+    let cause: unknown;
+    try {
+      for await (const chunk of this.#child.stdout) {
+        this.#frames.push(chunk);
+        for (let payload = this.#frames.shift(); payload !== undefined; payload = this.#frames.shift()) {
+          this.#onMessage(parseMessage(payload));
+        }
+      }
+      cause = gone();
+    } catch (error) {
+      cause = error;
+    }
+    this.kill();
+    this.#onEnd(cause);
+  }
+}
+
+const gone = (): HoldfastError => new HoldfastError('the runner process ended', { code: 'ERR_WASM_RUNNER' });
+
+/** The one failure after which the process is as good as before. */
+class Refused extends Error {
+  readonly reason: HoldfastError;
+  constructor(reason: HoldfastError) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+function refusal({ code, text, fields }: Extract<ParsedMessage, { type: 'refused' }>): Refused {
+  return new Refused(new HoldfastError(text, { code, fields }));
+}
+
+/** @throws `ERR_WASM_RUNNER` for a directory that is not brokered: our own client never asks for one */
+function ask(brokers: Assignment['brokers'], call: Exclude<RunnerCall, { op: 'module' }>): unknown {
+  const broker = brokers[call.directory];
+  if (broker === undefined) throw brokenProtocol('directory');
+  switch (call.op) {
+    case 'stat':
+      return broker.stat(call.path);
+    case 'list':
+      return broker.list(call.path);
+    case 'open':
+      return broker.open(call.path);
+    case 'statFile':
+      return broker.statFile(call.handle);
+    case 'read':
+      return broker.read(call.handle, call.offset, call.length);
+    case 'close':
+      return broker.close(call.handle);
+  }
+}
