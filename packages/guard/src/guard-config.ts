@@ -27,6 +27,8 @@ export interface GuardConfig {
   readonly limits?: Partial<SocketLimits>;
   /** How long denials past the rate are gathered before one record and one statement are made of them. */
   readonly denialSummaryMs?: number;
+  /** How long who brings an ordered command waits for its end before it is told that it runs. */
+  readonly orderPatienceMs?: number;
   /** P-31; the built-in classes when left out. */
   readonly redactionRules?: RedactionRules;
 }

@@ -206,7 +206,10 @@ export async function openGuardCore(
     }),
   );
   const store = new OrderStore(database);
-  const orders = new OrderDesk({ store, engine, mutations, commands, denials, baseline, trust, clock });
+  const orders = new OrderDesk(
+    { store, engine, mutations, commands, denials, baseline, trust, clock },
+    config.orderPatienceMs,
+  );
   const unfreezing = new UnfreezeDesk({ engine, audit, sealer, denials, mutations, clock });
   onSealed = (record) => {
     recovered.push(record);

@@ -39,11 +39,12 @@ const COMMANDS = [
   declare('env', '/usr/bin/env', [], 'env = ["PASSED_ON"]'),
   declare('cwd', '/usr/bin/pwd', [], 'cwd = "/usr"'),
   declare('ordered', '/usr/bin/true', [], 'profile = "loose"'),
+  declare('lengthy', '/usr/bin/sleep', ['0.4']),
   declare('broken', '/usr/bin/false', [], 'profile = "loose"'),
   declare('loose', '/usr/bin/true', [], 'profile = "loose"'),
   '[[profiles]]\nname = "tight"\nrequire = ["landlock-scope", "seccomp"]\n',
   '[[profiles]]\nname = "loose"\nrequire = ["seccomp"]\n',
-  '[[rules]]\nname = "ordered"\nprincipals = ["control-plane"]\noperations = ["exec.ordered", "exec.broken", "exec.tight"]\neffect = "allow"\n',
+  '[[rules]]\nname = "ordered"\nprincipals = ["control-plane"]\noperations = ["exec.ordered", "exec.broken", "exec.lengthy", "exec.tight"]\neffect = "allow"\n',
 ].join('\n');
 const NAMES = ['say', 'fail', 'gone', 'sleep', 'brief', 'flood', 'tight', 'loose', 'env', 'cwd'];
 const OPERATIONS = NAMES.map((name) => `"exec.${name}"`).join(', ');
@@ -391,5 +392,15 @@ describe('a command that is ordered', needs('linux'), () => {
       reports.map(({ bundleId }) => bundleId),
     );
     assert.equal(jobs.length, 2);
+  });
+
+  it('C-35: one that takes long keeps nobody waiting, runs once, and is reported when it is done', async (t) => {
+    const jobs: never[] = [];
+    const site = await makeSite(t, POLICY);
+    const { client } = await start(t, site, { deps: depsOf(site, { jobs }), config: { orderPatienceMs: 50 } });
+    const envelope = signOrder(makeOrder(site, { operation: 'exec.lengthy', params: {} }));
+    assert.equal((await client.order(envelope)).outcome, 'running');
+    await eventually(async () => (await client.order(envelope)).outcome === 'done');
+    assert.equal(jobs.length, 1);
   });
 });

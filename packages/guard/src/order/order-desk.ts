@@ -32,15 +32,20 @@ export interface OrderDeps {
   readonly clock: Clock;
 }
 
+/** Of an agent between two checks. */
+const DEFAULT_ORDER_PATIENCE_MS = 10_000;
+
 const CONTROL_PLANE: Caller = { kind: 'control-plane' };
 const UNREAD: Decision = { effect: 'deny', rule: null, reasons: ['the order was not verified'] };
 
 export class OrderDesk {
   readonly #deps: OrderDeps;
+  readonly #patienceMs: number;
   readonly #running = new Map<string, { readonly digest: string; readonly work: Promise<OrderReport> }>();
 
-  constructor(deps: OrderDeps) {
+  constructor(deps: OrderDeps, patienceMs = DEFAULT_ORDER_PATIENCE_MS) {
     this.#deps = deps;
+    this.#patienceMs = patienceMs;
   }
 
   /**
@@ -62,14 +67,25 @@ export class OrderDesk {
     const { order } = read;
     // Up to here nothing was awaited: of deliveries side by side the first one takes the order up.
     const running = this.#running.get(order.orderId);
-    if (running?.digest === digest) return running.work;
+    if (running?.digest === digest) return this.#patiently(order, running.work);
     if (running !== undefined) return this.#refuseOther(policy, order, correlationId);
     const work = this.#takeUp(policy, order, digest, correlationId);
     this.#running.set(order.orderId, { digest, work });
+    const done = work.finally(() => this.#running.delete(order.orderId));
+    return this.#patiently(order, done);
+  }
+
+  /** A command may take an hour, and who brought the order has other things to do: it asks again. */
+  async #patiently(order: Order, work: Promise<OrderReport>): Promise<OrderReport> {
+    if (!isCommand(order.operation)) return work;
+    work.catch(() => undefined); // thrown to whoever still waits; what became of the run is in its evidence
+    const late = Promise.withResolvers<OrderReport>();
+    const running = { orderId: order.orderId, outcome: 'running', code: null, change: null, bundleId: null } as const;
+    const timer = setTimeout(() => late.resolve(running), this.#patienceMs);
     try {
-      return await work;
+      return await Promise.race([work, late.promise]);
     } finally {
-      this.#running.delete(order.orderId);
+      clearTimeout(timer);
     }
   }
 
