@@ -28,6 +28,19 @@ function hasLibrary(name: string): boolean {
   return LIBRARY_DIRECTORIES.some((directory) => existsSync(join(directory, name)));
 }
 
+/** What the programs for the WebAssembly sandbox are built with. */
+const WASM_TOOLCHAIN = [
+  '/usr/bin/clang-19',
+  '/usr/bin/wasm-ld-19',
+  '/usr/lib/wasm32-wasi/libc.a',
+  '/usr/bin/rustc',
+  '/usr/lib/rustlib/wasm32-wasi',
+  '/usr/bin/lld-14', // what Debian's rustc links WebAssembly with
+  '/usr/bin/gcc',
+  '/usr/bin/make',
+  '/usr/bin/tclsh',
+];
+
 const NEEDS = {
   root: () => process.getuid?.() === 0,
   linux: () => process.platform === 'linux',
@@ -36,6 +49,7 @@ const NEEDS = {
   'lab-hosts': () => process.getuid?.() === 0 && hasCommand('systemd-nspawn') && hasCommand('ip') && hasCommand('nft'),
   chromium: () => isExecutable('/usr/bin/chromium'),
   openssl: () => hasCommand('openssl'),
+  'wasm-toolchain': () => WASM_TOOLCHAIN.every((path) => existsSync(path)),
   strace: () => hasCommand('strace'),
   bubblewrap: () => hasCommand('bwrap'),
   clang: () => hasCommand('clang-19'),
