@@ -33,6 +33,13 @@ const WASI = `
 const HELLO = '(drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))';
 const command = (body: string, fields = ''): string => `(module ${WASI} ${fields} (func (export "_start") ${body}))`;
 
+const ends = (name: string, code: string, detail: string, text: string, limits: Partial<ModuleLimits> = {}): void => {
+  it(`X-12: ${name}: ${code}`, () => {
+    const result = run(text, {}, limits);
+    assert.deepEqual([result.error?.code, result.error?.detail, result.exitCode], [code, detail, null]);
+  });
+};
+
 describe('a run', () => {
   it('X-09: gives back what the module wrote, and 0', () => {
     const result = run(command(HELLO));
@@ -135,12 +142,6 @@ describe('a run', () => {
 });
 
 describe('how a run is ended', () => {
-  const ends = (name: string, code: string, detail: string, text: string, limits: Partial<ModuleLimits> = {}): void => {
-    it(`X-12: ${name}: ${code}`, () => {
-      const result = run(text, {}, limits);
-      assert.deepEqual([result.error?.code, result.error?.detail, result.exitCode], [code, detail, null]);
-    });
-  };
   const table = '(type $t (func)) (table 1 funcref) (func $takes (param i32)) (elem (i32.const 0) $takes)';
   ends('unreachable', 'ERR_WASM_TRAP', 'unreachable', command('unreachable'));
   ends(
@@ -223,13 +224,12 @@ describe('how a run is ended', () => {
   });
 
   it('X-10: nothing the host does for a guest is free', () => {
-    const loop = (body: string): string => command(`(loop ${body} (br 0))`);
     for (const body of [
       HELLO,
       '(drop (call $random (i32.const 0) (i32.const 65536)))',
       '(drop (call $random (i32.const -1) (i32.const 1)))',
     ]) {
-      const result = run(loop(body));
+      const result = run(command(`(loop ${body} (br 0))`));
       assert.equal(result.error?.code, 'ERR_WASM_FUEL');
       assert.ok(result.fuelLeft < 0n);
     }

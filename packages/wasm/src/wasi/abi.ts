@@ -38,8 +38,11 @@ export const RIGHTS = {
   FILE: [0, 2, 3, 4, 5, 7, 21, 23, 27].reduce((all, bit) => all | right(bit), 0n),
   /** allocate, filestat_set_size: with `FD_WRITE` only. */
   FILE_WRITE: FD_WRITE | right(8) | right(22),
-  /** set_flags, sync, create_directory, create_file, open, readdir, readlink, rename, path and fd filestat, remove, unlink. */
-  DIRECTORY: [3, 4, 9, 10, 13, 14, 15, 16, 17, 18, 20, 21, 23, 25, 26].reduce((all, bit) => all | right(bit), 0n),
+  /** set_flags, sync and all of `path_*` but set_size: some C libraries look for each, also for those that are refused. */
+  DIRECTORY: [3, 4, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21, 23, 24, 25, 26].reduce(
+    (all, bit) => all | right(bit),
+    0n,
+  ),
 } as const;
 
 export const SIZE = {

@@ -11,6 +11,44 @@ const BOTH = RIGHT_READ | RIGHT_WRITE;
 const CREAT = 1;
 const TRUNC = 8;
 
+const draw = (guest: ReturnType<typeof openProbe>, ...lengths: number[]): string => {
+  let at: number = D;
+  for (const length of lengths) {
+    assert.equal(guest.call('random_get', at, length), 0);
+    at += length;
+  }
+  return Buffer.from(new Uint8Array(guest.memory.buffer, D, at - D)).toString('hex');
+};
+
+const subscribe = (guest: ReturnType<typeof openProbe>, index: number, userdata: bigint, tag: number): number => {
+  const at = D + 48 * index;
+  guest.memory.setBigUint64(at, userdata, true);
+  guest.memory.setUint8(at + 8, tag);
+  return at + 16;
+};
+
+const clock = (
+  guest: ReturnType<typeof openProbe>,
+  index: number,
+  userdata: bigint,
+  timeout: bigint,
+  id = 1,
+  flags = 0,
+): void => {
+  const at = subscribe(guest, index, userdata, 0);
+  guest.memory.setUint32(at, id, true);
+  guest.memory.setBigUint64(at + 8, timeout, true);
+  guest.memory.setUint16(at + 24, flags, true);
+};
+
+const events = (guest: ReturnType<typeof openProbe>, count: number): string[] => {
+  assert.equal(guest.call('poll_oneoff', D, P, count, R), 0);
+  return Array.from({ length: guest.memory.getUint32(R, true) }, (_, index) => {
+    const at = P + 32 * index;
+    return `${guest.memory.getBigUint64(at, true)}:${guest.memory.getUint16(at + 8, true)}:${guest.memory.getUint8(at + 10)}:${guest.memory.getBigUint64(at + 16, true)}:${guest.memory.getUint16(at + 24, true)}`;
+  });
+};
+
 describe('WASI: nothing by default', () => {
   it('X-14: a guest without capabilities has no arguments, no environment, no directory and an empty stdin', () => {
     const guest = openProbe();
@@ -102,14 +140,6 @@ describe('WASI: arguments, time, randomness', () => {
   });
 
   it('X-14: seeded randomness is the same in every run, whatever the pieces; the system one is not', () => {
-    const draw = (guest: ReturnType<typeof openProbe>, ...lengths: number[]): string => {
-      let at: number = D;
-      for (const length of lengths) {
-        assert.equal(guest.call('random_get', at, length), 0);
-        at += length;
-      }
-      return Buffer.from(new Uint8Array(guest.memory.buffer, D, at - D)).toString('hex');
-    };
     assert.equal(draw(openProbe(), 64), draw(openProbe(), 1, 31, 0, 32));
     assert.notEqual(
       draw(openProbe(), 64),
@@ -371,33 +401,6 @@ describe('WASI: paths', () => {
 });
 
 describe('WASI: poll_oneoff', () => {
-  const subscribe = (guest: ReturnType<typeof openProbe>, index: number, userdata: bigint, tag: number): number => {
-    const at = D + 48 * index;
-    guest.memory.setBigUint64(at, userdata, true);
-    guest.memory.setUint8(at + 8, tag);
-    return at + 16;
-  };
-  const clock = (
-    guest: ReturnType<typeof openProbe>,
-    index: number,
-    userdata: bigint,
-    timeout: bigint,
-    id = 1,
-    flags = 0,
-  ): void => {
-    const at = subscribe(guest, index, userdata, 0);
-    guest.memory.setUint32(at, id, true);
-    guest.memory.setBigUint64(at + 8, timeout, true);
-    guest.memory.setUint16(at + 24, flags, true);
-  };
-  const events = (guest: ReturnType<typeof openProbe>, count: number): string[] => {
-    assert.equal(guest.call('poll_oneoff', D, P, count, R), 0);
-    return Array.from({ length: guest.memory.getUint32(R, true) }, (_, index) => {
-      const at = P + 32 * index;
-      return `${guest.memory.getBigUint64(at, true)}:${guest.memory.getUint16(at + 8, true)}:${guest.memory.getUint8(at + 10)}:${guest.memory.getBigUint64(at + 16, true)}:${guest.memory.getUint16(at + 24, true)}`;
-    });
-  };
-
   it('X-16: an hour of sleep takes no time and moves the clock by an hour', () => {
     const guest = openProbe();
     const hour = 3_600_000_000_000n;

@@ -158,7 +158,7 @@ export const PATH_CALLS = {
     if (kind === 'directory') {
       if (create && (oflags & OFLAGS.EXCL) !== 0) refuse('EXIST');
       const changes = create || (oflags & OFLAGS.TRUNC) !== 0 || (rights & RIGHTS.FD_WRITE) !== 0n;
-      if (changes && !wantsDirectory) refuse('ISDIR');
+      if (changes) refuse('ISDIR');
       openDirectory(guest, target, flags, opened);
     } else {
       if (kind === 'file' && (wantsDirectory || target.directory)) refuse('NOTDIR');
