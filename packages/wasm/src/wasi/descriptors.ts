@@ -3,7 +3,8 @@
  * reachable but through one, and the numbers may be closed, reused and renumbered at will without
  * anything becoming reachable that was not (X-14).
  */
-import type { Capabilities, FileKind, GuestFile, GuestFileSystem } from './capabilities.ts';
+import type { Capabilities, GuestFile, GuestFileSystem } from './capabilities.ts';
+import { DirectoryListings } from './directory-listings.ts';
 import { refuse } from './errno.ts';
 import type { OutputBuffer } from './output-buffer.ts';
 
@@ -39,8 +40,6 @@ export interface OpenDirectory {
   readonly names: readonly string[];
   /** Guest path, when it was given and not opened. */
   readonly preopen: Uint8Array | null;
-  /** Taken at cookie 0, so that the cookies of one reading stay valid while entries come and go. */
-  listing: readonly { readonly name: Uint8Array; readonly kind: FileKind; readonly inode: bigint }[] | null;
   flags: number;
 }
 
@@ -49,6 +48,7 @@ export type Descriptor = InputStream | OutputStream | OpenFile | OpenDirectory;
 export class DescriptorTable {
   readonly #slots: (Descriptor | null)[];
   readonly #limit: number;
+  readonly listings = new DirectoryListings();
 
   /** @param openFiles how many more than it starts with */
   constructor(capabilities: Capabilities, stdout: OutputBuffer, stderr: OutputBuffer, openFiles: number) {
@@ -64,7 +64,6 @@ export class DescriptorTable {
         device: BigInt(index + 1),
         names: [],
         preopen: Buffer.from(guestPath),
-        listing: null,
         flags: 0,
       });
     }
@@ -104,6 +103,7 @@ export class DescriptorTable {
     const descriptor = this.get(fd);
     this.#slots[fd >>> 0] = null;
     if (descriptor.kind === 'file') descriptor.file.close();
+    if (descriptor.kind === 'directory') this.listings.drop(descriptor);
   }
 
   /** `from` takes the place of `to`; both must be open, so no number out of range is ever made. */

@@ -61,15 +61,20 @@ function releaseIfGone(node: FileNode, quota: Quota): void {
   if (node.linked || node.handles > 0) return;
   if (node.owned) quota.bytes += node.sizeBytes;
   if (node.created) quota.files += 1;
+  // The snapshot still knows the node; what it held shall not outlive what was paid for it.
+  node.bytes = new Uint8Array(0);
+  node.sizeBytes = 0;
 }
 
 /** Makes the file `sizeBytes` long in bytes of the guest's own. False when the quota does not allow it. */
 function setSize(node: FileNode, sizeBytes: number, quota: Quota): boolean {
   const wanted = node.owned ? sizeBytes - node.sizeBytes : sizeBytes;
   if (wanted > quota.bytes) return false;
-  if (!node.owned || sizeBytes > node.bytes.length) {
+  // A file that shrank gives its memory back, or many files in turn would hold the quota many times.
+  const wasteful = node.bytes.length > 4 * sizeBytes;
+  if (!node.owned || wasteful || sizeBytes > node.bytes.length) {
     // Doubling keeps appending linear; never beyond what the quota could fill.
-    const room = Math.min(sizeBytes + quota.bytes - wanted, node.owned ? 2 * sizeBytes : sizeBytes);
+    const room = Math.min(sizeBytes + quota.bytes - wanted, node.owned && !wasteful ? 2 * sizeBytes : sizeBytes);
     let bytes: Uint8Array;
     try {
       bytes = new Uint8Array(room);

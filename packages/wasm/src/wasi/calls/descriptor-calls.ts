@@ -1,6 +1,7 @@
 /** The calls on one open descriptor: `fd_*` of WASI preview 1. */
 import { FDFLAGS, SIZE, WHENCE } from '../abi.ts';
 import type { OpenDirectory, OpenFile } from '../descriptors.ts';
+import type { Listing } from '../directory-listings.ts';
 import { granted, refuse } from '../errno.ts';
 import type { GuestContext } from '../guest-context.ts';
 import { HOST_COST } from '../host-cost.ts';
@@ -24,7 +25,7 @@ function resize(guest: GuestContext, { file }: OpenFile, sizeBytes: number): voi
 }
 
 /** `.`, `..` and the entries, as of now. */
-function takeListing(guest: GuestContext, directory: OpenDirectory): NonNullable<OpenDirectory['listing']> {
+function takeListing(guest: GuestContext, directory: OpenDirectory): Listing {
   const { files, names } = directory;
   const entries = granted(files.list(names));
   guest.charge((entries.length + 2) * HOST_COST.directoryEntry);
@@ -37,7 +38,7 @@ function takeListing(guest: GuestContext, directory: OpenDirectory): NonNullable
   ];
 }
 
-function encodeEntry(next: number, { name, kind, inode }: NonNullable<OpenDirectory['listing']>[number]): Uint8Array {
+function encodeEntry(next: number, { name, kind, inode }: Listing[number]): Uint8Array {
   const bytes = new Uint8Array(SIZE.DIRENT + name.length);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(next), true);
@@ -143,8 +144,9 @@ export const DESCRIPTOR_CALLS = {
     const directory = guest.descriptors.directory(fd);
     const target = guest.memory.span(pointer, length);
     guest.memory.check(result, 4);
-    if (cookie === 0n || directory.listing === null) directory.listing = takeListing(guest, directory);
-    const { listing } = directory;
+    const { listings } = guest.descriptors;
+    const taken = cookie === 0n ? undefined : listings.get(directory);
+    const listing = taken ?? listings.keep(directory, takeListing(guest, directory));
     let used = 0;
     // A cookie is the index of the next entry; any other number is past the end.
     for (let index = Number(BigInt.asUintN(64, cookie)); index < listing.length && used < target.length; index += 1) {

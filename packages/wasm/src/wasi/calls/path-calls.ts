@@ -44,7 +44,7 @@ const kindAt = ({ names, directoryFd: { files } }: Target): 'file' | 'directory'
 
 function openDirectory(guest: GuestContext, { names, directoryFd }: Target, flags: number, fd: number): void {
   const { files, device } = directoryFd;
-  guest.descriptors.put(fd, { kind: 'directory', files, device, names, preopen: null, listing: null, flags });
+  guest.descriptors.put(fd, { kind: 'directory', files, device, names, preopen: null, flags });
 }
 
 function openFile(
