@@ -193,7 +193,7 @@ const DECODERS: Readonly<Record<number, (reader: ByteReader, module: Draft) => v
 };
 
 function decodeTypes(reader: ByteReader, module: Draft): void {
-  for (let left = reader.count(3); left > 0; left--) {
+  for (let left = reader.count(2); left > 0; left--) {
     const at = reader.pos;
     const form = reader.byte();
     if (form === 0x5e || form === 0x5f || form === 0x4e || form === 0x4f || form === 0x50) refuseFeature('gc', at);
