@@ -91,7 +91,7 @@ function overheadOf({ program, bytes, admitted }: Subject): Overhead {
   });
   let calls = 0;
   const logged = contender(new wasmApi.Module(withLogging(bytes)), program, {
-    imports: { env: { log_execution: () => void calls++ } },
+    imports: { log_execution: () => void calls++ },
   });
   const overhead = {
     metered: median(ratios(metered, plain, ROUNDS, WARM_UP_ROUNDS)),
