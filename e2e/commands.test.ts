@@ -127,6 +127,8 @@ describe('declared commands', { ...suite, concurrency: false, timeout: 240_000 }
     assert.equal(state.stdout.digest, report.stdout.digest);
     assert.ok('value' in state.usage.peakMemoryBytes && 'value' in state.usage.cpuMs);
     assert.equal(predicate.principal, 'local:demo');
+    const [digest] = (await sh('/usr/bin/sha256sum', '/usr/bin/id')).split(' ');
+    assert.deepEqual(predicate.preState, { program: { path: '/usr/bin/id', sha256: { value: digest } } });
   });
 
   it('G-15, G-29: one without a rule, and a path outside of its prefix, are denied with a code alone', async () => {

@@ -20,7 +20,12 @@ healLimit = 10000
 breakerFailures = 10000
 logLevel = "info"
 `;
-const UNITS = ['holdfast-guard.service', 'holdfast-watchdog.timer', 'holdfast-agent.service'] as const;
+const UNITS = [
+  'holdfast-spawner.service',
+  'holdfast-guard.service',
+  'holdfast-watchdog.timer',
+  'holdfast-agent.service',
+] as const;
 /** At every boot before the network: there is nothing to recover now. */
 const BOOT_UNIT = 'holdfast-recover.service';
 const SYSTEMCTL = '/usr/bin/systemctl';

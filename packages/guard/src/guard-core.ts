@@ -197,6 +197,7 @@ export async function openGuardCore(
       baseline,
       audit,
       sealer,
+      files: host.files,
       clock,
       connectSandbox,
       environment: deps.environment ?? {},

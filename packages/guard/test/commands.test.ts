@@ -98,6 +98,10 @@ describe('a declared command', needs('linux'), () => {
     assert.equal(action?.exitCode, 0);
     assert.equal(action?.excerpt, 'hello; $(id)');
     assert.equal(predicate.paramsDigest, sha256Hex(canonicalJson({ word: 'hello; $(id)' })));
+    // The host's files are simulated here, and have no such program.
+    assert.deepEqual(predicate.preState, {
+      program: { path: '/usr/bin/printf', sha256: { unknown: 'not a regular file of the host: missing' } },
+    });
     assert.equal(predicate.decision?.rule, 'test');
     const state = CommandStateSchema.parse(predicate.postState);
     assert.deepEqual(state.layers, [...SANDBOX_LAYERS]);

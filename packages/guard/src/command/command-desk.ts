@@ -8,8 +8,10 @@
 import type { CommandReport, GuardRequest } from '@holdfast/api';
 import type { AuditLog } from '@holdfast/audit';
 import type { ChangeEngine } from '@holdfast/change';
-import { type BundleId, canonicalJson, type Clock, type ErrorCode, hasCode } from '@holdfast/core';
+import { type BundleId, canonicalJson, type Clock, type ErrorCode, hasCode, isHoldfastError } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
+import type { Known } from '@holdfast/evidence';
+import type { FileReader } from '@holdfast/host';
 import { type Caller, type Command, decide, type Decision, type Policy, resolveArgv } from '@holdfast/policy';
 import type { Sandbox, SandboxJob } from '@holdfast/sandbox';
 import type { BaselineHolder } from '../baseline-holder.ts';
@@ -35,6 +37,7 @@ export interface CommandDeps {
   readonly baseline: BaselineHolder;
   readonly audit: AuditLog;
   readonly sealer: EvidenceSealer;
+  readonly files: FileReader;
   readonly clock: Clock;
   /** `null` on a host that runs no commands. */
   readonly connectSandbox: ConnectSandbox | null;
@@ -128,6 +131,7 @@ export class CommandDesk implements AsyncDisposable {
       profile: job.profile.name,
       paramsDigest: paramsDigestOf(mutation.params),
       argvDigest: sha256Hex(canonicalJson(job.argv)),
+      program: { path: command.path, sha256: await this.#digestOf(command.path) },
       started: this.#now(),
       circumstances: encodeCircumstances(mutation.circumstances),
     };
@@ -245,6 +249,16 @@ export class CommandDesk implements AsyncDisposable {
       this.#deps.journal.remove(runId);
     } catch (error) {
       this.#deps.onFault(error); // sealing it again gives the same statement
+    }
+  }
+
+  async #digestOf(path: string): Promise<Known<string>> {
+    try {
+      const state = await this.#deps.files.stat(path, this.#signal);
+      if (state.kind !== 'missing' && state.sha256 !== null) return { value: state.sha256 };
+      return { unknown: `not a regular file of the host: ${state.kind}` };
+    } catch (error) {
+      return { unknown: isHoldfastError(error) ? error.code : 'cannot be read' };
     }
   }
 

@@ -3,7 +3,7 @@
  * when their evidence is sealed. What a crash leaves here ran to an unknown end, or not at all, and
  * is never run again (G-31). Durable when a call returns. Holds digests, no parameters and no output.
  */
-import { type CommandState, CommandStateSchema } from '@holdfast/evidence';
+import { type CommandState, CommandStateSchema, type Known } from '@holdfast/evidence';
 import { type BundleId, ERROR_CODES, type ErrorCode, type Json, type JsonObject } from '@holdfast/core';
 import { z } from 'zod';
 import type { GuardDatabase } from '../state/guard-database.ts';
@@ -27,6 +27,8 @@ export interface CommandRun {
   readonly profile: string;
   readonly paramsDigest: string;
   readonly argvDigest: string;
+  /** The file as it was when it was decided; the sandbox opens it anew, below what its profile shows read-only. */
+  readonly program: { readonly path: string; readonly sha256: Known<string> };
   readonly started: string;
   /** As `encodeCircumstances` makes them. */
   readonly circumstances: JsonObject;

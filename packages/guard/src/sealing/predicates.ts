@@ -197,6 +197,7 @@ export function draftOfCommand(run: CommandRun, ending: Ending, excerpt: string 
       decision: decision !== null && outcome === 'deny' ? { ...decision, ...refusal } : decision,
       paramsDigest: run.paramsDigest,
       severity: SEVERITY_OF_ENDING[outcome],
+      preState: { program: run.program },
       postState: state,
       actions: [
         {
