@@ -388,7 +388,7 @@ describe('WASI: paths', () => {
     );
   });
 
-  it('X-14: quotas answer with ENOSPC and ENFILE', () => {
+  it('X-14: quotas answer with ENOSPC and EDQUOT', () => {
     const guest = openDataProbe(true);
     const fd = guest.open(3, 'big', { oflags: CREAT, rights: BOTH });
     assert.equal(guest.call('fd_filestat_set_size', fd, 10_001n), ERRNO.NOSPC);
@@ -396,7 +396,7 @@ describe('WASI: paths', () => {
     for (let index = 0; index < 19; index += 1) {
       assert.equal(guest.call('path_create_directory', 3, ...guest.put(P, `d${index}`)), 0);
     }
-    assert.equal(guest.call('path_create_directory', 3, ...guest.put(P, 'last')), ERRNO.NFILE);
+    assert.equal(guest.call('path_create_directory', 3, ...guest.put(P, 'last')), ERRNO.DQUOT);
   });
 });
 
