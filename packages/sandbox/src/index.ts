@@ -1,3 +1,10 @@
+export { compileProfile } from './compile-profile.ts';
+export { launcherImage } from './launcher/launcher-image.ts';
+export { decodeReport, type LauncherEnd, type LauncherReport } from './launcher/report.ts';
+export { endpointsOf, type LocalEndpoint } from './namespaces/endpoints.ts';
+export { type HostView, readHostView } from './namespaces/host-view.ts';
+export { pathsToView, planSlot, type SlotEnvironment } from './namespaces/plan-slot.ts';
+export { describePlan, describeStep, planJob, type PlannedJob } from './plan-job.ts';
 export { compileSeccomp } from './seccomp/compile-seccomp.ts';
 export { describeSeccomp } from './seccomp/describe-seccomp.ts';
 export type { CompiledProfile, KernelFeatures, LandlockRuleset, SlotPlan } from './plan.ts';

@@ -41,4 +41,6 @@ export interface SlotPlan {
   /** Equal for slots that can stand in for one another. */
   readonly key: string;
   readonly argv: readonly [string, ...string[]];
+  /** Files on the host that the argv binds; named after their content, so that writing one twice is harmless. */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
 }

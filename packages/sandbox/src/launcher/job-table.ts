@@ -1,0 +1,113 @@
+/**
+ * System calls as data, and their encoding as the table that the launcher makes them from. A step
+ * names its call and arguments as a person reads them; encoding resolves numbers and pointers.
+ */
+import { HoldfastError } from '@holdfast/core';
+import { SYSCALLS, type Architecture } from '../seccomp/syscall-table.ts';
+import { ENTRY_BYTES, EXPECT, HEADER_BYTES, MAX_TABLE_BYTES, TABLE_ADDRESS, TABLE_MAGIC } from './memory.ts';
+
+/** Bytes in the launcher's memory, some of which may be pointers to others. Identity matters: one value, one place. */
+export interface Data {
+  readonly bytes: Uint8Array;
+  readonly pointers?: readonly { readonly at: number; readonly to: Data }[];
+}
+
+/** A number, or the address of data or of a place within it. */
+export type Argument = number | bigint | Data | { readonly inside: Data; readonly at: number };
+
+export interface Step {
+  /** For people: what fails when this fails. Safe to log. */
+  readonly name: string;
+  readonly call: string;
+  readonly args: readonly Argument[];
+  /** An exact result, or a kind of it; see `EXPECT`. */
+  readonly expect: number | keyof typeof EXPECT;
+}
+
+/** What the launcher does up to the command's `execve`, and what process 1 does after the fork. */
+export interface JobSteps {
+  readonly child: readonly Step[];
+  readonly parent: readonly Step[];
+}
+
+export function cString(text: string): Data {
+  return { bytes: Buffer.from(`${text}\0`) };
+}
+
+/** `char *const[]`, ended by a null pointer. */
+export function pointerArray(items: readonly Data[]): Data {
+  return { bytes: new Uint8Array(8 * (items.length + 1)), pointers: items.map((to, index) => ({ at: 8 * index, to })) };
+}
+
+/** 64-bit fields in a row. */
+export function words(...values: readonly (number | bigint)[]): Data {
+  const bytes = Buffer.alloc(8 * values.length);
+  for (const [at, value] of values.entries()) bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), 8 * at);
+  return { bytes };
+}
+
+/** @throws `ERR_SANDBOX_START` when argv and environment make the table longer than the launcher takes */
+export function encodeJob({ child, parent }: JobSteps, architecture: Architecture): Uint8Array {
+  const steps = [...child, ...parent];
+  const places = placeData(steps);
+  const table = Buffer.alloc(places.end);
+  table.writeBigUInt64LE(BigInt(TABLE_MAGIC), 0);
+  table.writeBigUInt64LE(BigInt(places.end), 8);
+  const parentAddress = TABLE_ADDRESS + HEADER_BYTES + ENTRY_BYTES * child.length;
+  for (const [index, step] of steps.entries()) {
+    const at = HEADER_BYTES + ENTRY_BYTES * index;
+    const args = step.expect === 'fork' ? [...step.args, parentAddress] : step.args;
+    const number = SYSCALLS[architecture].get(step.call);
+    if (number === undefined || args.length > 6) throw new TypeError(`no system call: ${step.call}`);
+    const expected = typeof step.expect === 'number' ? step.expect : EXPECT[step.expect];
+    const values = [number, ...args.map((argument) => places.resolve(argument))];
+    for (const [word, value] of values.entries()) {
+      table.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at + 8 * word);
+    }
+    table.writeBigInt64LE(BigInt(expected), at + ENTRY_BYTES - 8);
+  }
+  places.write(table);
+  return table;
+}
+
+/** Which step an entry of the table is, by its place; `undefined` when there is none. */
+export function stepOf({ child, parent }: JobSteps, entry: number): Step | undefined {
+  return [...child, ...parent][entry];
+}
+
+/** Gives all data its place after the entries. */
+function placeData(steps: readonly Step[]) {
+  const offsets = new Map<Data, number>();
+  let end = HEADER_BYTES + ENTRY_BYTES * steps.length;
+  const place = (data: Data): void => {
+    if (offsets.has(data)) return;
+    offsets.set(data, end);
+    end += Math.ceil(data.bytes.length / 8) * 8; // structures want to be aligned
+    for (const { to } of data.pointers ?? []) place(to);
+  };
+  for (const { args } of steps) {
+    for (const argument of args) {
+      if (typeof argument === 'object') place('inside' in argument ? argument.inside : argument);
+    }
+  }
+  if (end > MAX_TABLE_BYTES) {
+    throw new HoldfastError('the arguments and environment of the command are too long', {
+      code: 'ERR_SANDBOX_START',
+      fields: { tableBytes: end, maxTableBytes: MAX_TABLE_BYTES },
+    });
+  }
+  const addressOf = (data: Data): number => TABLE_ADDRESS + (offsets.get(data) ?? 0); // placed above, all of them
+  return {
+    end,
+    resolve: (argument: Argument): number | bigint => {
+      if (typeof argument !== 'object') return argument;
+      return 'inside' in argument ? addressOf(argument.inside) + argument.at : addressOf(argument);
+    },
+    write: (table: Buffer): void => {
+      for (const [data, offset] of offsets) {
+        table.set(data.bytes, offset);
+        for (const { at, to } of data.pointers ?? []) table.writeBigUInt64LE(BigInt(addressOf(to)), offset + at);
+      }
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * Where everything is in the launcher's memory. All addresses are fixed, so that the table can hold
+ * absolute pointers and the machine code needs no logic to find anything.
+ */
+
+/** Of the code; aligned to the largest page an ARM kernel may use (64 KiB), as is the table. */
+export const CODE_ADDRESS = 0x40_0000;
+
+/** Of the table: the one writable segment. */
+export const TABLE_ADDRESS = 0x1000_0000;
+
+/** Largest table, argv and environment included; half of what Linux's 128 KiB per string times 16 would need. */
+export const MAX_TABLE_BYTES = 0x10_0000;
+
+/** Where a failure is noted: kind, address of the entry, result, 8 bytes each. After the longest table. */
+export const FAILURE_ADDRESS = TABLE_ADDRESS + MAX_TABLE_BYTES;
+export const FAILURE_BYTES = 24;
+
+/** Magic and length, 8 bytes each; the entries follow. */
+export const HEADER_BYTES = 16;
+
+/** 'HFT1', little-endian. */
+export const TABLE_MAGIC = 0x3154_4648;
+
+/** Number, six arguments, expectation, 8 bytes each. */
+export const ENTRY_BYTES = 64;
+
+/** What the result of an entry has to be: a value of 0 or more has to be met exactly, or one of these. */
+export const EXPECT = {
+  /** Any result that is no error. */
+  success: -1,
+  /** The result of a fork. In the child, the next entry; in the parent, that at the address in argument 5. */
+  fork: -2,
+  /** The process forked before; until then any other success repeats the entry. */
+  child: -3,
+} as const;
+
+/** First word of each record the launcher writes to descriptor 3. */
+export const RECORD = { ended: 1, failed: 2, listening: 3 } as const;

@@ -1,0 +1,211 @@
+/**
+ * What happens between a waiting slot and the command's first instruction, as data (X-03): process 1
+ * finishes the file system view, opens the endpoints and drops every right it has; then the command's
+ * process is made and gets rlimits, Landlock, seccomp and execve, in this order. All of it by the
+ * launcher, which stops at the first step that does not give what is expected.
+ */
+import { constants } from 'node:os';
+import { landlockSteps } from './landlock/landlock-steps.ts';
+import {
+  type Argument,
+  type JobSteps,
+  type Step,
+  cString,
+  encodeJob,
+  pointerArray,
+  stepOf,
+  words,
+} from './launcher/job-table.ts';
+import { RECORD } from './launcher/memory.ts';
+import { ENDED_BYTES, RUSAGE_OFFSET, STATUS_OFFSET } from './launcher/report.ts';
+import { endpointSteps, hasPrivilegedPort } from './namespaces/endpoints.ts';
+import type { CompiledProfile } from './plan.ts';
+import { describeFileRights } from './landlock/compile-landlock.ts';
+
+/** What a command adds to its profile. */
+export interface PlannedJob {
+  readonly argv: readonly [string, ...string[]];
+  /** @default '/' */
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** True where no control group counts memory: each process is then limited by itself. */
+  readonly limitsEachProcess: boolean;
+}
+
+/** The first descriptor that is free: 0 to 2 are the command's, 3 is the launcher's. */
+const FREE_DESCRIPTOR = 4;
+/** In a namespace of its own the first process after process 1 has this number. */
+const COMMAND_PID = 2;
+const ALL_DESCRIPTORS = 0xffff_ffff;
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/** prctl(2). */
+const [PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT] = [4, 24, 38, 47];
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+/** capabilities(7), as given by `planSlot`; the right to drop goes last. */
+const [CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_ADMIN] = [8, 10, 21];
+const CAPABILITY_VERSION_3 = 0x2008_0522;
+/** prlimit(2), asm-generic/resource.h. */
+const RLIMIT = { CPU: 0, FSIZE: 1, CORE: 4, NPROC: 6, NOFILE: 7, AS: 9, MSGQUEUE: 12 } as const;
+/** mount_setattr(2). */
+const AT_FDCWD = -100;
+const AT_RECURSIVE = 0x8000;
+const MOUNT = { readOnly: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
+/** fcntl(2), asm-generic/fcntl.h. */
+const [F_SETFL, F_SETOWN, F_SETSIG, O_ASYNC] = [4, 8, 10, 0o20_000];
+const SECCOMP_SET_MODE_FILTER = 1;
+const WAIT_ALL_KINDS = 0x4000_0000; // wait(2): __WALL, also what was not cloned with SIGCHLD
+const RUSAGE_CHILDREN = -1;
+const LAST_SIGNAL = 64;
+
+/** The table that the launcher gets. @throws `ERR_SANDBOX_START` when argv and environment are too long */
+export function planJob(compiled: CompiledProfile, job: PlannedJob): Uint8Array {
+  return encodeJob(jobSteps(compiled, job), compiled.features.architecture);
+}
+
+/** The name of a step that a report says has failed. */
+export function describeStep(compiled: CompiledProfile, job: PlannedJob, entry: number): string {
+  return stepOf(jobSteps(compiled, job), entry)?.name ?? 'unknown step';
+}
+
+export function jobSteps(compiled: CompiledProfile, job: PlannedJob): JobSteps {
+  const { profile } = compiled;
+  return {
+    child: [
+      ...mountSteps(compiled),
+      ...endpointSteps(profile, FREE_DESCRIPTOR),
+      ...privilegeSteps(hasPrivilegedPort(profile)),
+      step('fork', 'clone', [constants.signals.SIGCHLD, 0, 0, 0, 0], 'fork'),
+      // A session, and so a process group, of its own; the result proves that the namespace is fresh.
+      step('session', 'setsid', [], COMMAND_PID),
+      step('descriptors', 'close_range', [3, ALL_DESCRIPTORS, CLOSE_RANGE_CLOEXEC]),
+      ...signalSteps(),
+      step('umask', 'umask', [0o022], 'success'),
+      step('working directory', 'chdir', [cString(job.cwd ?? '/')]),
+      ...limitSteps(compiled, job),
+      ...(compiled.landlock.handledFiles === 0n ? [] : landlockSteps(compiled.landlock, FREE_DESCRIPTOR)),
+      seccompStep(compiled.seccomp),
+      executeStep(compiled, job),
+    ],
+    parent: parentSteps(),
+  };
+}
+
+function step(name: string, call: string, args: readonly Argument[], expect: Step['expect'] = 0): Step {
+  return { name, call, args, expect };
+}
+
+/** What bubblewrap has no option for. What is writable is never executed, whoever maps it (X-05). */
+function mountSteps({ profile: { files } }: CompiledProfile): readonly Step[] {
+  const inert = MOUNT.nosuid | MOUNT.nodev | MOUNT.noexec;
+  const set = (path: string, attributes: number, flags: number): Step => {
+    const change = words(attributes, 0, 0, 0);
+    return step(`mount: ${path}`, 'mount_setattr', [AT_FDCWD, cString(path), flags, change, change.bytes.length]);
+  };
+  return [
+    set('/proc', MOUNT.readOnly | inert, 0),
+    // Not what is mounted below it: a profile may show a program there, read-only.
+    ...(files.tmpBytes > 0 ? [set('/tmp', inert, 0)] : []),
+    ...files.writable.map((path) => set(path, inert, AT_RECURSIVE)),
+  ];
+}
+
+/** Everything the launcher could do more than any program. Nobody can look into process 1 after this. */
+function privilegeSteps(hasBindCapability: boolean): readonly Step[] {
+  const given = [CAP_SYS_ADMIN, ...(hasBindCapability ? [CAP_NET_BIND_SERVICE] : []), CAP_SETPCAP];
+  // struct __user_cap_header_struct: version and process 0, this one; then three empty sets in two halves.
+  const header = words(CAPABILITY_VERSION_3);
+  return [
+    ...given.map((capability) => step(`capability ${capability}`, 'prctl', [PR_CAPBSET_DROP, capability, 0, 0, 0])),
+    step('ambient capabilities', 'prctl', [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0]),
+    step('capabilities', 'capset', [header, words(0, 0, 0)]),
+    step('no new privileges', 'prctl', [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]),
+    step('not dumpable', 'prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0]), // execve makes the command dumpable again
+    step('no core', 'prlimit64', [0, RLIMIT.CORE, words(0, 0), 0]),
+  ];
+}
+
+/** Nothing ignored, nothing blocked, whatever was inherited. */
+function signalSteps(): readonly Step[] {
+  const none = words(0, 0, 0, 0); // struct kernel_sigaction: SIG_DFL
+  const numbers = Array.from({ length: LAST_SIGNAL }, (_, index) => index + 1);
+  const fixed: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
+  return [
+    ...numbers
+      .filter((number) => !fixed.includes(number))
+      .map((number) => step(`signal ${number}`, 'rt_sigaction', [number, none, 0, 8])),
+    step('signal mask', 'rt_sigprocmask', [2, words(0), 0, 8]), // SIG_SETMASK
+  ];
+}
+
+function limitSteps({ profile: { limits } }: CompiledProfile, { limitsEachProcess }: PlannedJob): readonly Step[] {
+  const limit = (name: keyof typeof RLIMIT, soft: number, hard = soft): Step =>
+    step(`limit ${name}`, 'prlimit64', [0, RLIMIT[name], words(soft, hard), 0]);
+  return [
+    limit('CPU', limits.cpuSeconds, limits.cpuSeconds + 1), // SIGXCPU, and a second later SIGKILL
+    limit('FSIZE', limits.fileBytes),
+    limit('NPROC', limits.processes + 1), // process 1 counts too
+    limit('NOFILE', limits.openFiles),
+    limit('MSGQUEUE', 0),
+    ...(limitsEachProcess ? [limit('AS', limits.memoryBytes)] : []),
+  ];
+}
+
+function seccompStep(filter: Uint8Array): Step {
+  // struct sock_fprog: the number of instructions, 8 bytes each, and where they are.
+  const program = { ...words(filter.length / 8, 0), pointers: [{ at: 8, to: { bytes: filter } }] };
+  return step('seccomp', 'seccomp', [SECCOMP_SET_MODE_FILTER, 0, program]);
+}
+
+function executeStep({ profile }: CompiledProfile, { argv, env }: PlannedJob): Step {
+  const environment = Object.entries({ ...profile.env, ...env }).map(([name, value]) => cString(`${name}=${value}`));
+  const command = argv.map(cString);
+  return step('execve', 'execve', [cString(argv[0]), pointerArray(command), pointerArray(environment)]);
+}
+
+/**
+ * Process 1: any byte or the end of the spawner's side becomes SIGTERM to the command's group; it waits
+ * for the command, reaping orphans, and reports. RUSAGE_CHILDREN and not wait4's own figures, which
+ * would leave out those orphans. When it exits the kernel kills what is left.
+ */
+function parentSteps(): readonly Step[] {
+  const report = { bytes: words(RECORD.ended, ...Array.from({ length: ENDED_BYTES / 8 - 1 }, () => 0)).bytes };
+  const inReport = (at: number): Argument => ({ inside: report, at });
+  return [
+    step('process 1: standard descriptors', 'close_range', [0, 2, 0]),
+    step('process 1: which signal', 'fcntl', [3, F_SETSIG, constants.signals.SIGTERM]),
+    step('process 1: to whom', 'fcntl', [3, F_SETOWN, -COMMAND_PID]),
+    step('process 1: when asked', 'fcntl', [3, F_SETFL, O_ASYNC]),
+    step('process 1: wait', 'wait4', [-1, inReport(STATUS_OFFSET), WAIT_ALL_KINDS, 0], 'child'),
+    step('process 1: usage', 'getrusage', [RUSAGE_CHILDREN, inReport(RUSAGE_OFFSET)]),
+    step('process 1: report', 'write', [3, report, ENDED_BYTES], ENDED_BYTES),
+    step('process 1: end', 'exit_group', [0]),
+  ];
+}
+
+/** What `holdfast sandbox show` prints of a compiled profile: everything that is put on, in order. */
+export function describePlan(compiled: CompiledProfile): string {
+  const { profile, landlock } = compiled;
+  const { child } = jobSteps(compiled, { argv: ['COMMAND'], limitsEachProcess: false });
+  const network = typeof profile.network === 'string' ? [profile.network] : profile.network.endpoints;
+  return [
+    `profile   ${profile.name}`,
+    `sha256    ${compiled.hash}`,
+    `kernel    ${compiled.features.architecture}, Landlock ABI ${compiled.features.landlockAbi}`,
+    `user      ${profile.user}`,
+    `layers    ${compiled.layers.join(', ')}`,
+    `requires  ${profile.require.join(', ')}`,
+    `network   ${network.map((at) => (typeof at === 'string' ? at : `${at.host}:${at.port}`)).join(', ')}`,
+    `limits    ${Object.entries(profile.limits)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')}`,
+    `env       ${Object.keys(profile.env).join(', ')}`,
+    `hidden    ${profile.files.hidden.join(', ')}`,
+    'files',
+    ...landlock.files.map(({ path, allowed }) => `  ${path}: ${describeFileRights(allowed)}`),
+    `seccomp   ${compiled.seccomp.length / 8} instructions`,
+    'steps',
+    ...child.filter(({ name }) => !/^signal \d/.test(name)).map(({ name, call }) => `  ${name} (${call})`),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,87 @@
+/** Starts one slot without a spawner, gives it a job, and collects everything that comes out. For tests only. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import type { Duplex, Readable } from 'node:stream';
+import { SandboxProfileSchema } from '@holdfast/policy';
+import { temporaryDirectory } from '@holdfast/testing';
+import {
+  type CompiledProfile,
+  type LauncherReport,
+  compileProfile,
+  decodeReport,
+  launcherImage,
+  pathsToView,
+  planJob,
+  planSlot,
+  readHostView,
+} from '../../src/index.ts';
+import type { Architecture } from '../../src/seccomp/syscall-table.ts';
+
+/** A number that no user of the machine has. */
+export const TEST_UID = 64_077;
+export const ARCHITECTURE: Architecture = process.arch === 'arm64' ? 'arm64' : 'x64';
+
+export interface SlotRun {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly report: LauncherReport | undefined;
+}
+
+export interface SlotOptions {
+  readonly profile?: object;
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  /** Called when the job was sent; the channel is the spawner's end of descriptor 3. */
+  readonly whileRunning?: (channel: Duplex, stdout: Readable) => Promise<void> | void;
+}
+
+export function compileTestProfile(profile: object = {}): CompiledProfile {
+  return compileProfile(SandboxProfileSchema.parse({ name: 'test', ...profile }), {
+    architecture: ARCHITECTURE,
+    landlockAbi: 7,
+  });
+}
+
+export async function runInSlot(
+  t: { after(fn: () => void): void },
+  argv: readonly [string, ...string[]],
+  { profile, cwd, env, whileRunning }: SlotOptions = {},
+): Promise<SlotRun> {
+  const compiled = compileTestProfile(profile);
+  const directory = temporaryDirectory(t);
+  chmodSync(directory, 0o755);
+  const launcher = `${directory}/launcher`;
+  writeFileSync(launcher, launcherImage(ARCHITECTURE), { mode: 0o755 });
+  const filesDirectory = `${directory}/files`;
+  mkdirSync(filesDirectory, { mode: 0o755 });
+  const user = { uid: TEST_UID, gid: TEST_UID };
+  const view = readHostView(pathsToView(compiled.profile));
+  const slot = planSlot(compiled, { bubblewrap: '/usr/bin/bwrap', launcher, filesDirectory, view, ...user });
+  for (const { path, text } of slot.files) writeFileSync(path, text, { mode: 0o644 });
+  const [command, ...args] = slot.argv;
+  const child = spawn(command, args, { ...user, env: {}, cwd: '/', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  const channel = child.stdio[3] as Duplex; // a socket pair in both directions, since stdio[3] is a pipe
+  const output = Promise.all([collect(child.stdout), collect(child.stderr), collect(channel)]);
+  const closed = once(child, 'close');
+  channel.on('error', () => undefined); // the launcher may be gone before it has read; the report says so
+  const given = {
+    argv,
+    limitsEachProcess: true,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env }),
+  };
+  channel.write(planJob(compiled, given));
+  await whileRunning?.(channel, child.stdout);
+  const [stdout, stderr, report] = await output;
+  await closed;
+  return { stdout: stdout.toString(), stderr: stderr.toString(), report: decodeReport(report) };
+}
+
+async function collect(stream: Readable | Duplex): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(stream, 'close');
+  return Buffer.concat(chunks);
+}
