@@ -84,7 +84,7 @@ function taskOf(file: string, args: readonly string[], options: RunOptions): Was
     tenant: 'command-line',
     module: readInput(file),
     ...(options.entry === undefined ? {} : { entry: options.entry }),
-    args: [file, ...args],
+    args: [file, ...(args[0] === '--' ? args.slice(1) : args)],
     env: Object.fromEntries((options.env ?? []).map(parseVariable)),
     stdin: options.stdin === undefined ? new Uint8Array() : readInput(options.stdin),
     directories: (options.dir ?? []).map(parseGrant),

@@ -131,9 +131,14 @@ export class RunnerPool implements AsyncDisposable {
     return this.#options.maxProcesses - this.#unassigned.length - this.#busy.size;
   }
 
-  /** Serves who waits, makes room by ending idle processes of other tenants, keeps the warm ones warm. */
+  /** Serves who waits, and keeps the warm ones warm. */
   #balance(): void {
-    if (this.#closing.signal.aborted) return;
+    this.#serve();
+    while (this.#hasRoom() && this.#unassigned.length + this.#starting < this.#options.warmProcesses) this.#start();
+  }
+
+  /** Makes room by ending idle processes of other tenants where it must. */
+  #serve(): void {
     for (const waiter of [...this.#waiters]) {
       const runner = this.#take(waiter.tenant);
       if (runner === undefined) continue;
@@ -149,10 +154,10 @@ export class RunnerPool implements AsyncDisposable {
       }
       if (this.#hasRoom()) this.#start();
     }
-    while (this.#hasRoom() && this.#unassigned.length + this.#starting < this.#options.warmProcesses) this.#start();
   }
 
   #hasRoom(): boolean {
+    if (this.#closing.signal.aborted) return false;
     const { processes } = this.statistics;
     return processes + this.#ending.size < this.#options.maxProcesses;
   }
@@ -171,6 +176,7 @@ export class RunnerPool implements AsyncDisposable {
         this.#starting -= 1;
         // Only who waits is told; a warm process is tried again when one is needed.
         this.#waiters.shift()?.fail(error);
+        this.#serve();
       },
     );
   }
