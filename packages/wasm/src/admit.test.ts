@@ -6,7 +6,7 @@ import { admitModule, type OfferedImports } from './admit.ts';
 import { wasmApi } from './engine/web-assembly.ts';
 import { DEFAULT_MODULE_LIMITS, type ModuleLimits } from './limits.ts';
 
-const { parseWat } = await wabt();
+const assembler = await wabt();
 const OFFERED: OfferedImports = new Map([['wasi_snapshot_preview1', new Set(['fd_write'])]]);
 const ALL_FEATURES = {
   exceptions: true,
@@ -20,7 +20,7 @@ const ALL_FEATURES = {
   function_references: true,
 };
 
-const assemble = (wat: string) => new Uint8Array(parseWat('test.wat', wat, ALL_FEATURES).toBinary({}).buffer);
+const assemble = (wat: string) => new Uint8Array(assembler.parseWat('test.wat', wat, ALL_FEATURES).toBinary({}).buffer);
 const admit = (bytes: Uint8Array, limits: Partial<ModuleLimits> = {}) =>
   admitModule(bytes, OFFERED, { ...DEFAULT_MODULE_LIMITS, ...limits });
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];

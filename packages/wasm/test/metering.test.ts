@@ -12,7 +12,7 @@ import { GOLDEN_PROGRAMS } from './golden-programs.ts';
 import { instantiate, type RandomExports } from './instantiate.ts';
 import { meterByInstruction, ORACLE_FUEL } from './meter-oracle.ts';
 
-const { parseWat } = await wabt();
+const assembler = await wabt();
 const FUEL = 2_000_000;
 const SECONDS = 1_000;
 /** Deadline of the watchdog: what hangs has an unmetered loop. */
@@ -29,7 +29,7 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'sieve of 10,000': '1229 used 401557 memory f20784b2da5ec5ee',
 };
 
-const assemble = (wat: string) => parseWat('golden.wat', wat).toBinary({}).buffer;
+const assemble = (wat: string) => assembler.parseWat('golden.wat', wat).toBinary({}).buffer;
 const lines = Object.entries(GOLDEN_PROGRAMS)
   .map(([name, wat]) => {
     const { metered, fuelExport } = admitModule(assemble(wat), new Map(), DEFAULT_MODULE_LIMITS);

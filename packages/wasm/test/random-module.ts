@@ -29,7 +29,7 @@ const TYPES: readonly (readonly [parameters: number[], results: number[]])[] = [
   ],
   [[], [i32]],
 ];
-const [VOID, UNARY, PAIR, SOURCE] = [0, 1, 2, 3];
+const [VOID, UNARY, PAIR, SOURCE] = [0, 1, 2, 3] as const;
 const LOCALS = 4;
 const GLOBALS = 2;
 const MEMORY_PAGES = 1;
@@ -44,10 +44,7 @@ export function randomModule(seed: number): Uint8Array {
   const random = randomFrom(seed);
   const functionCount = 2 + random(5);
   // `run` is the first; the others take one or two values.
-  const types = [
-    SOURCE!,
-    ...Array.from({ length: functionCount - 1 }, () => [VOID!, UNARY!, PAIR!, SOURCE!][random(4)]!),
-  ];
+  const types = [SOURCE, ...Array.from({ length: functionCount - 1 }, () => [VOID, UNARY, PAIR, SOURCE][random(4)]!)];
   const out = new ByteWriter(4_096);
   for (const byte of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.byte(byte);
   section(out, 1, () => {
@@ -295,7 +292,7 @@ class Body {
   #multiValueBlock(): void {
     const out = this.#out;
     this.#values(2);
-    raw(out, [this.#random(2) === 0 ? OP.block : OP.loop, PAIR!]);
+    raw(out, [this.#random(2) === 0 ? OP.block : OP.loop, PAIR]);
     const isLoop = out.bytes[out.length - 2] === OP.loop;
     this.#labels.push({ arity: 2 });
     if (!isLoop || this.#random(4) === 0) {

@@ -58,7 +58,12 @@ export class ByteReader {
 
   /** Checks and skips a signed number of `bits` (32, 33 or 64) and returns its low 31 bits and sign, enough for a type index. */
   signed(bits: 32 | 33 | 64): number {
-    const maximum = Math.ceil(bits / 7);
+    const only = this.bytes[this.pos];
+    if (only !== undefined && only < 0x80 && this.pos < this.end) {
+      this.pos++;
+      return (only & 0x40) === 0 ? only : only - 0x80;
+    }
+    const maximum = bits === 32 || bits === 33 ? 5 : 10;
     let value = 0;
     for (let i = 0; i < maximum; i++) {
       const byte = this.byte();

@@ -18,7 +18,7 @@ export class ByteWriter {
   }
 
   byte(value: number): void {
-    this.reserve(1);
+    if (this.length === this.bytes.length) this.reserve(1);
     this.bytes[this.length++] = value;
   }
 

@@ -164,7 +164,10 @@ export class FunctionScan {
           cost = 0;
         }
       } else {
-        skipImmediate(reader, immediates[opcode]!, opcode, start);
+        const immediate = immediates[opcode]!;
+        // The two most frequent kinds, without another call.
+        if (immediate === IMMEDIATE.index) reader.u32();
+        else if (immediate !== IMMEDIATE.none) skipImmediate(reader, immediate, opcode, start);
       }
     }
   }
