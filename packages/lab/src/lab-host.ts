@@ -18,11 +18,14 @@ const BOOT_TIMEOUT_MS = 60_000;
 const LAUNCHER = fileURLToPath(import.meta.resolve('./launch.ts'));
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
-/** Controllers of version 1 that limit and account confined commands; nspawn itself shows them read-only. */
-const COMMAND_CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
+/** Where systemd keeps its units: the hierarchy of version 2, or `systemd` and `unified` of a hybrid layout. */
+const UNIT_HIERARCHIES = ['', 'systemd', 'unified'];
 
-/** Where a host finds groups of its own in them, one directory each; its spawner is told by its unit. */
-export const CGROUPS_IN_HOST = '/run/lab-cgroup';
+/**
+ * Controllers of version 1 that limit and account confined commands. A host that is in a group of its
+ * own there sees that group as the root, and cannot reach any other.
+ */
+export const COMMAND_CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct', 'blkio'] as const;
 
 /** What the guard needs of root inside the host, besides what nspawn leaves anyway. */
 const EXTRA_CAPABILITIES = 'CAP_NET_ADMIN';
@@ -40,29 +43,12 @@ export interface LabHostOptions {
   readonly checkout: string;
 }
 
-/**
- * Directories of a control group in the hierarchies that systemd keeps its units in: the one of
- * version 2, or `systemd` and `unified` of a hybrid layout. The others belong to nobody here.
- */
+/** Directories of a control group in every hierarchy that a host has a part in. */
 export function cgroupDirectories(cgroup: string): string[] {
-  return ['', 'systemd', 'unified']
+  return [...UNIT_HIERARCHIES, ...COMMAND_CONTROLLERS]
     .map((hierarchy) => join(CGROUP_ROOT, hierarchy))
     .filter((root) => existsSync(join(root, 'cgroup.procs')))
     .map((root) => join(root, cgroup));
-}
-
-/**
- * Makes the host's own groups and gives the nspawn options that show them to it, writable. On a machine with
- * version 2 alone there are none: there the units delegate.
- */
-function bindCommandGroups(cgroup: string): string[] {
-  return COMMAND_CONTROLLERS.filter((controller) => existsSync(join(CGROUP_ROOT, controller, 'cgroup.procs'))).map(
-    (controller) => {
-      const group = join(CGROUP_ROOT, controller, cgroup);
-      mkdirSync(group, { recursive: true });
-      return `--bind=${group}:${CGROUPS_IN_HOST}/${controller}`;
-    },
-  );
 }
 
 /** Starts a detached program in the lab's control group, its output in a file. */
@@ -118,7 +104,6 @@ export class LabHost {
       '--link-journal=no',
       '--console=read-only',
       `--bind-ro=${checkout.replaceAll(':', String.raw`\:`)}:${CHECKOUT_IN_HOST}`,
-      ...bindCommandGroups(cgroup),
       // What people keep at home on the machine is no part of a lab host.
       '--tmpfs=/root:mode=0700',
       '--tmpfs=/home:mode=0755',

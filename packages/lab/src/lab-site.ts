@@ -9,7 +9,7 @@ import { HoldfastError } from '@holdfast/core';
 import { becomesTrue } from './becomes-true.ts';
 import { requireProgram, runOrThrow } from './commands.ts';
 import { isOpenToAll } from './host-image.ts';
-import { CGROUPS_IN_HOST, launch } from './lab-host.ts';
+import { COMMAND_CONTROLLERS, launch } from './lab-host.ts';
 import { timeControlPath } from './lab-record.ts';
 import { type LabNames, timeSourceAddresses } from './network.ts';
 
@@ -51,10 +51,16 @@ export async function prepareCheckout(repositoryRoot: string, directory: string,
   return merged;
 }
 
-/** Where control groups of version 1 can be written in a lab host. On a machine without them the directory is not there. */
+/** nspawn shows controllers of version 1 read-only. Where there are none (version 2 alone) the unit delegates, and this does nothing. */
 const SPAWNER_DROP_IN = {
   name: 'holdfast-spawner.service.d/lab.conf',
-  content: `[Service]\nEnvironment=HOLDFAST_CGROUP_ROOT=${CGROUPS_IN_HOST}\n`,
+  content: [
+    '[Service]',
+    ...COMMAND_CONTROLLERS.map(
+      (controller) => `ExecStartPre=-+/usr/bin/mount -o remount,bind,rw /sys/fs/cgroup/${controller}`,
+    ),
+    '',
+  ].join('\n'),
 };
 
 /** The project's own unit files, which hosts get installed but not started. */

@@ -3,12 +3,12 @@
  * of, tries what the spawner must not be able to do, writes down how each went, and waits to be stopped.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 
 const SOCKET = '/run/holdfast/spawner.sock';
-const GROUPS = process.env['HOLDFAST_CGROUP_ROOT'] ?? '';
+const MEMORY = '/sys/fs/cgroup/memory';
 const outcomes: Record<string, string> = {};
 
 async function attempt(name: string, action: () => unknown): Promise<void> {
@@ -47,9 +47,8 @@ await attempt('make a sandbox as its user', () => {
   execFileSync('/usr/bin/bwrap', BWRAP, { uid: id, gid: id, stdio: 'pipe', env: {}, cwd: '/' });
 });
 await attempt('limit memory in a group of its own', () => {
-  const controllers = existsSync(GROUPS) ? readdirSync(GROUPS) : [];
-  if (!controllers.includes('memory')) return; // version 2: the unit delegates
-  const group = join(GROUPS, 'memory', 'probe');
+  if (!existsSync(join(MEMORY, 'cgroup.procs'))) return; // version 2: the unit delegates
+  const group = join(MEMORY, 'probe');
   mkdirSync(group);
   writeFileSync(join(group, 'memory.limit_in_bytes'), String(64 * 1024 * 1024));
   rmdirSync(group);
