@@ -223,6 +223,20 @@ describe('how a run is ended', () => {
     );
   });
 
+  it('X-12: recursion that calls the host at every depth ends as recursion, wherever the stack gives out', () => {
+    const limits = { ...REQUEST.limits, fuel: 1_000_000_000n };
+    for (const body of [
+      HELLO,
+      '(drop (call $random (i32.const 0) (i32.const 8)))',
+      '(drop (call $random (i32.const -1) (i32.const 8)))',
+    ]) {
+      for (const locals of ['i32', 'i64 i64 i64', 'f64 f64 f64 f64 f64']) {
+        const text = command('(call $deep)', `(func $deep (local ${locals}) ${body} (call $deep) ${body})`);
+        assert.equal(run(text, { limits }).error?.code, 'ERR_WASM_STACK');
+      }
+    }
+  });
+
   it('X-10: nothing the host does for a guest is free', () => {
     for (const body of [
       HELLO,

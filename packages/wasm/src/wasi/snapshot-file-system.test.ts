@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import * as fc from 'fast-check';
 
@@ -16,6 +19,9 @@ const TREE: readonly SnapshotEntry[] = [
     bytes: Buffer.from(text),
   })),
 ];
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const MIB = 1_048_576;
 const open = (writable: boolean, quotaBytes = MIB, quotaFiles = 100): SnapshotFileSystem =>
@@ -83,6 +89,28 @@ describe('snapshot file system: quotas', () => {
     assert.equal(write(files, ['b'], '1234567890'), 'ok');
     assert.equal(write(files, ['c'], ''), 'ok');
     assert.equal(errorOf(files.makeDirectory(['d'])), 'too-many-files');
+  });
+
+  it('X-14: a quota that goes from file to file is not held by all of them', async () => {
+    const quotaBytes = 8 * MIB;
+    const files = open(true, quotaBytes);
+    collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
+    const names = Array.from({ length: 50 }, (_, index) => [`f${index}`]);
+    for (const name of names) {
+      const file = value(files.open(name, CREATE));
+      value(file.resize(quotaBytes));
+      value(file.resize(0));
+      file.close();
+    }
+    for (const name of names) assert.equal(value(files.stat(name)).sizeBytes, 0);
+    const held = (): number => process.memoryUsage().arrayBuffers - before;
+    // Buffers are swept beside the program, some time after a collection.
+    for (let round = 0; round < 500 && held() >= quotaBytes; round += 1) {
+      collectGarbage();
+      await setImmediate();
+    }
+    assert.ok(held() < quotaBytes);
   });
 
   it('X-14: no rename makes a tree deeper than a path may be', () => {
