@@ -102,7 +102,6 @@ export async function buildImage(options: ImageOptions, signal: AbortSignal): Pr
   maskUnwanted(root);
   for (const file of options.files) writeInto(root, file);
   for (const { name, content } of options.units) {
-    mkdirSync(dirname(inRoot(root, `/etc/systemd/system/${name}`)), { recursive: true, mode: 0o755 });
     writeInto(root, { path: `/etc/systemd/system/${name}`, mode: 0o644, uid: 0, gid: 0, content });
   }
   for (const { unit, target } of options.enabled) {

@@ -51,25 +51,33 @@ export async function prepareCheckout(repositoryRoot: string, directory: string,
   return merged;
 }
 
-/** nspawn shows controllers of version 1 read-only. Where there are none (version 2 alone) the unit delegates, and this does nothing. */
-const SPAWNER_DROP_IN = {
-  name: 'holdfast-spawner.service.d/lab.conf',
+/**
+ * nspawn shows controllers of version 1 read-only; this makes the host's own part of them writable for
+ * its spawner. Where there are none (version 2 alone) units delegate, and this does nothing.
+ */
+export const CGROUP_UNIT = {
+  name: 'lab-cgroup.service',
   content: [
+    '[Unit]',
+    'Description=Writable control groups of a lab host',
+    'DefaultDependencies=no',
     '[Service]',
+    'Type=oneshot',
+    'RemainAfterExit=yes',
     ...COMMAND_CONTROLLERS.map(
-      (controller) => `ExecStartPre=-+/usr/bin/mount -o remount,bind,rw /sys/fs/cgroup/${controller}`,
+      (controller) => `ExecStart=-/usr/bin/mount -o remount,bind,rw /sys/fs/cgroup/${controller}`,
     ),
     '',
   ].join('\n'),
 };
 
-/** The project's own unit files, which hosts get installed but not started. */
+/** The unit files that hosts get installed: the project's own, and the lab's. */
 export function readUnits(repositoryRoot: string): { name: string; content: string }[] {
   const directory = join(repositoryRoot, 'packaging', 'systemd');
   const shipped = readdirSync(directory)
     .filter((name) => /^holdfast-[a-z-]+\.(service|timer)$/.test(name))
     .map((name) => ({ name, content: readFileSync(join(directory, name), 'utf8') }));
-  return [...shipped, SPAWNER_DROP_IN];
+  return [...shipped, CGROUP_UNIT];
 }
 
 /**

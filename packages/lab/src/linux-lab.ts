@@ -15,7 +15,7 @@ import { cgroupDirectories, LabHost } from './lab-host.ts';
 import { type LabRecord, readRecord, removeRecord, writeRecord, writeTimeOffsets } from './lab-record.ts';
 import type { BreakableCheck, Drift, ExecOptions, Lab, LabHostStatus, LabInventory, LabStatus } from './lab.ts';
 import { gatewayAddress, hostAddress, labNames, planHost, planRouter, timeSourceAddresses } from './network.ts';
-import { prepareCheckout, readUnits, runIp, startTimeSources } from './lab-site.ts';
+import { CGROUP_UNIT, prepareCheckout, readUnits, runIp, startTimeSources } from './lab-site.ts';
 import { requireLinuxLab } from './probe-lab.ts';
 import { killProcesses, removeRemains } from './remains.ts';
 
@@ -203,6 +203,7 @@ export class LinuxLab implements Lab {
             units,
             enabled: [
               { unit: 'nftables.service', target: 'sysinit.target' },
+              { unit: CGROUP_UNIT.name, target: 'sysinit.target' },
               ...DEMO.services.map((unit) => ({ unit, target: 'multi-user.target' })),
             ],
           },
