@@ -37,7 +37,7 @@ export class RunnerPool implements AsyncDisposable {
   readonly #waiters: Waiter[] = [];
   readonly #closing = new AbortController();
   readonly #sweep: NodeJS.Timeout;
-  #starting = 0;
+  readonly #starting = new Set<Promise<void>>();
   #started = 0;
 
   constructor({ host, clock }: { readonly host: RunnerHost; readonly clock: Clock }, options: PoolOptions) {
@@ -50,7 +50,7 @@ export class RunnerPool implements AsyncDisposable {
 
   get statistics() {
     return {
-      processes: this.#unassigned.length + this.#idle.size + this.#busy.size + this.#starting,
+      processes: this.#unassigned.length + this.#idle.size + this.#busy.size + this.#starting.size,
       busy: this.#busy.size,
       waiting: this.#waiters.length,
       started: this.#started,
@@ -99,6 +99,7 @@ export class RunnerPool implements AsyncDisposable {
     clearInterval(this.#sweep);
     for (const waiter of this.#waiters.splice(0)) waiter.fail(reason);
     for (const runner of [...this.#unassigned.splice(0), ...this.#idle, ...this.#busy]) this.#end(runner);
+    await Promise.all(this.#starting);
     await Promise.all(this.#ending);
   }
 
@@ -134,7 +135,8 @@ export class RunnerPool implements AsyncDisposable {
   /** Serves who waits, and keeps the warm ones warm. */
   #balance(): void {
     this.#serve();
-    while (this.#hasRoom() && this.#unassigned.length + this.#starting < this.#options.warmProcesses) this.#start();
+    while (this.#hasRoom() && this.#unassigned.length + this.#starting.size < this.#options.warmProcesses)
+      this.#start();
   }
 
   /** Makes room by ending idle processes of other tenants where it must. */
@@ -145,7 +147,7 @@ export class RunnerPool implements AsyncDisposable {
       this.#forget(waiter);
       waiter.take(runner);
     }
-    const missing = this.#waiters.length - this.#starting;
+    const missing = this.#waiters.length - this.#starting.size;
     for (let n = 0; n < missing; n++) {
       if (!this.#hasRoom()) {
         const [oldest] = this.#idle;
@@ -163,22 +165,22 @@ export class RunnerPool implements AsyncDisposable {
   }
 
   #start(): void {
-    this.#starting += 1;
     this.#started += 1;
-    void RunnerProcess.start(this.#host, this.#closing.signal).then(
+    const starting = RunnerProcess.start(this.#host, this.#closing.signal).then(
       (runner) => {
-        this.#starting -= 1;
+        this.#starting.delete(starting);
         if (this.#closing.signal.aborted) return this.#end(runner);
         this.#unassigned.push(runner);
         this.#balance();
       },
       (error: unknown) => {
-        this.#starting -= 1;
+        this.#starting.delete(starting);
         // Only who waits is told; a warm process is tried again when one is needed.
         this.#waiters.shift()?.fail(error);
         this.#serve();
       },
     );
+    this.#starting.add(starting);
   }
 
   #end(runner: RunnerProcess): void {

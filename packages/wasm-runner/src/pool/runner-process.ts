@@ -51,7 +51,9 @@ export class RunnerProcess {
 
   static async start(host: RunnerHost, signal: AbortSignal): Promise<RunnerProcess> {
     const runner = new RunnerProcess(await host.start(signal));
-    const timer = setTimeout(() => runner.kill(), START_TIMEOUT_MS);
+    const kill = (): void => runner.kill();
+    const timer = setTimeout(kill, START_TIMEOUT_MS);
+    signal.addEventListener('abort', kill, { once: true });
     try {
       const message = await runner.#next();
       if (message.type !== 'ready') throw brokenProtocol('not ready');
@@ -61,6 +63,7 @@ export class RunnerProcess {
       throw error;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', kill);
     }
   }
 
