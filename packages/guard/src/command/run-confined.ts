@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { MAX_SHOWN_OUTPUT_BYTES } from '@holdfast/api';
-import { type ErrorCode, HoldfastError, isHoldfastError } from '@holdfast/core';
+import { type ErrorCode, hasCode, HoldfastError, isHoldfastError } from '@holdfast/core';
 import type { CommandState } from '@holdfast/evidence';
 import type { Sandbox, SandboxJob, SandboxResult, SandboxRun } from '@holdfast/sandbox';
 import type { Ending } from './command-journal.ts';
@@ -23,6 +23,8 @@ export interface Confined {
   readonly ending: Omit<Ending, 'ended'>;
   readonly output: Output;
 }
+
+const STOPPING = 'the guard is stopping';
 
 const NOTHING: Output = { stdout: new Uint8Array(), stderr: new Uint8Array() };
 
@@ -45,14 +47,20 @@ export async function runConfined(
   maxOutputBytes: number,
   signal: AbortSignal,
 ): Promise<Confined> {
-  let run: SandboxRun;
-  let sandbox: Sandbox | undefined;
+  let sandbox: Sandbox;
   try {
     sandbox = await connect(signal);
+  } catch (error) {
+    return { ending: signal.aborted ? interrupted(STOPPING) : notRun(error), output: NOTHING };
+  }
+  let run: SandboxRun;
+  try {
     run = await sandbox.start(job, signal);
   } catch (error) {
-    if (sandbox !== undefined) release(sandbox); // it holds nothing: nothing was started
-    return { ending: signal.aborted ? interrupted('the guard is stopping') : notRun(error), output: NOTHING };
+    release(sandbox);
+    // A spawner that was asked and then was gone may have started it.
+    if (hasCode(error, 'ERR_SANDBOX_SPAWNER_GONE')) return { ending: interrupted(describe(error)), output: NOTHING };
+    return { ending: signal.aborted ? interrupted(STOPPING) : notRun(error), output: NOTHING };
   }
   try {
     return await follow(run, job, maxOutputBytes);
