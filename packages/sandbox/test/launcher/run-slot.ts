@@ -1,5 +1,5 @@
 /** Starts one slot without a spawner, gives it a job, and collects everything that comes out. For tests only. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
@@ -32,8 +32,8 @@ export interface SlotOptions {
   readonly profile?: object;
   readonly cwd?: string;
   readonly env?: Record<string, string>;
-  /** Called when the job was sent; the channel is the spawner's end of descriptor 3. */
-  readonly whileRunning?: (channel: Duplex, stdout: Readable) => Promise<void> | void;
+  /** Called when the command has written something; the channel is the spawner's end of descriptor 3. */
+  readonly whileRunning?: (channel: Duplex, bubblewrap: ChildProcess) => void;
 }
 
 export function compileTestProfile(profile: object = {}): CompiledProfile {
@@ -65,7 +65,9 @@ export async function runInSlot(
   const channel = child.stdio[3] as Duplex; // a socket pair in both directions, since stdio[3] is a pipe
   const output = Promise.all([collect(child.stdout), collect(child.stderr), collect(channel)]);
   const closed = once(child, 'close');
-  channel.on('error', () => undefined); // the launcher may be gone before it has read; the report says so
+  child.stdin.end();
+  // What the launcher did not read before it ended resets the connection, after its report.
+  channel.on('error', () => undefined);
   const given = {
     argv,
     limitsEachProcess: true,
@@ -73,7 +75,7 @@ export async function runInSlot(
     ...(env === undefined ? {} : { env }),
   };
   channel.write(planJob(compiled, given));
-  await whileRunning?.(channel, child.stdout);
+  if (whileRunning !== undefined) child.stdout.once('data', () => whileRunning(channel, child));
   const [stdout, stderr, report] = await output;
   await closed;
   return { stdout: stdout.toString(), stderr: stderr.toString(), report: decodeReport(report) };
@@ -82,6 +84,6 @@ export async function runInSlot(
 async function collect(stream: Readable | Duplex): Promise<Buffer> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await once(stream, 'close');
+  await new Promise((resolve) => stream.once('close', resolve));
   return Buffer.concat(chunks);
 }

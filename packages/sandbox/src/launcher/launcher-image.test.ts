@@ -1,0 +1,182 @@
+/** The launcher's file: what a disassembler reads in it, what the kernel may map, and how it runs on its own. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { describe, it } from 'node:test';
+import { needs, temporaryDirectory } from '@holdfast/testing';
+import { type JobSteps, type Step, cString, encodeJob, words } from './job-table.ts';
+import { assembleLauncher, launcherImage } from './launcher-image.ts';
+import { ENTRY_BYTES, HEADER_BYTES, MAX_TABLE_BYTES, TABLE_MAGIC } from './memory.ts';
+import { ENDED_BYTES, RUSAGE_OFFSET, STATUS_OFFSET, decodeReport } from './report.ts';
+
+const ARCHITECTURES = ['x64', 'arm64'] as const;
+type Cleanup = { after(fn: () => void): void };
+
+describe('the launcher file', () => {
+  for (const architecture of ARCHITECTURES) {
+    it(`X-03: ${architecture}: is a small static ELF file without a writable and executable segment`, () => {
+      const image = Buffer.from(launcherImage(architecture));
+      assert.equal(image.subarray(0, 7).toString('latin1'), '\x7fELF\x02\x01\x01');
+      assert.equal(image.readUInt16LE(18), architecture === 'x64' ? 62 : 183);
+      const segments = Array.from({ length: image.readUInt16LE(56) }, (_, at) =>
+        image.subarray(64 + 56 * at, 120 + 56 * at),
+      );
+      // R+X code, R+W table, R+W stack: PT_LOAD, PT_LOAD, PT_GNU_STACK; nothing to link (PT_INTERP, PT_DYNAMIC).
+      assert.deepEqual(
+        segments.map((bytes) => [bytes.readUInt32LE(0), bytes.readUInt32LE(4)]),
+        [
+          [1, 5],
+          [1, 6],
+          [0x6474e551, 6],
+        ],
+      );
+      assert.equal(segments[0]?.readBigUInt64LE(32), BigInt(image.length));
+      assert.ok(image.length < 640, `${image.length} bytes`);
+    });
+  }
+
+  it('X-03: x64: objdump reads what the listing says', needs('binutils'), (t) => {
+    const { code, listing } = assembleLauncher('x64');
+    const file = `${temporaryDirectory(t)}/code`;
+    writeFileSync(file, code);
+    const origin = listing[0]?.address ?? 0;
+    const args = [
+      '-D',
+      '-b',
+      'binary',
+      '-m',
+      'i386:x86-64',
+      '-M',
+      'intel',
+      '--no-show-raw-insn',
+      `--adjust-vma=${origin}`,
+      file,
+    ];
+    const { stdout } = spawnSync('/usr/bin/objdump', args, { encoding: 'utf8' });
+    const lines = [...stdout.matchAll(/^ +([0-9a-f]+):\t(.*)$/gm)].map(
+      ([, at, text]) => `${at} ${text?.replaceAll(/ +/g, ' ').trim()}`,
+    );
+    assert.deepEqual(
+      lines,
+      listing.map(({ address, text }) => `${address.toString(16)} ${text}`),
+    );
+  });
+
+  it('X-03: arm64: llvm-mc reads what the listing says', needs('llvm'), () => {
+    const { code, listing } = assembleLauncher('arm64');
+    const input = [...code].map((byte) => `0x${byte.toString(16)}`).join(' ');
+    const args = ['--disassemble', '--triple=aarch64', '--print-imm-hex'];
+    const { stdout } = spawnSync('/usr/bin/llvm-mc', args, { encoding: 'utf8', input });
+    const plain = (text: string): string =>
+      text
+        .trim()
+        .replaceAll(/\s+/g, ' ')
+        .replaceAll(/#?(-?)0x([0-9a-f]+)/g, (_, sign, digits) => `#${sign}${parseInt(digits, 16)}`)
+        .replace(/^(b\S*) (-?\d)/, '$1 #$2');
+    const lines = stdout.split('\n').filter((line) => line.startsWith('\t') && !line.startsWith('\t.'));
+    assert.deepEqual(
+      lines.map(plain),
+      listing.map(({ text }) => plain(text)),
+    );
+  });
+});
+
+for (const architecture of ARCHITECTURES) {
+  const isOwn = architecture === (process.arch === 'arm64' ? 'arm64' : 'x64');
+  const need = isOwn ? needs('linux') : needs(architecture === 'arm64' ? 'qemu-aarch64' : 'qemu-x86_64');
+  describe(`the ${architecture} launcher, running`, need, () => {
+    const run = async (t: Cleanup, pieces: readonly Uint8Array[]) => {
+      const file = `${temporaryDirectory(t)}/launcher`;
+      writeFileSync(file, launcherImage(architecture), { mode: 0o755 });
+      const emulator = `/usr/bin/qemu-${architecture === 'arm64' ? 'aarch64' : 'x86_64'}`;
+      const [command, args] = isOwn ? [file, []] : [emulator, [file]];
+      const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
+      t.after(() => child.kill('SIGKILL'));
+      const channel = child.stdio[3] as Duplex; // stdio[3] is a pipe
+      const [stdout, report]: Buffer[][] = [[], []];
+      child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+      channel.on('data', (chunk: Buffer) => report.push(chunk)).on('error', () => undefined); // reset by unread bytes
+      const closed = once(child, 'close');
+      for (const piece of pieces) await new Promise((resolve) => channel.write(piece, resolve));
+      channel.end();
+      const [code, signal] = (await closed) as [number | null, string | null];
+      return { code, signal, stdout: Buffer.concat(stdout).toString(), report: decodeReport(Buffer.concat(report)) };
+    };
+    const encode = (child: readonly Step[], parent: readonly Step[] = []): Uint8Array =>
+      encodeJob({ child, parent }, architecture);
+    const exit = (code: number): Step => ({ name: 'exit', call: 'exit_group', args: [code], expect: 0 });
+    const say = (text: string): Step => ({
+      name: 'say',
+      call: 'write',
+      args: [1, cString(text), text.length],
+      expect: text.length,
+    });
+
+    it('X-03: makes calls in order, also when the table comes a byte at a time', async (t) => {
+      const table = encode([say('one '), say('two'), exit(9)]);
+      assert.deepEqual(await run(t, [table]), { code: 9, signal: null, stdout: 'one two', report: EMPTY });
+      const bytes = [...table].map((byte) => Uint8Array.of(byte));
+      assert.equal((await run(t, bytes)).stdout, 'one two');
+    });
+
+    it('X-04: stops at the first unexpected result and says which and what', async (t) => {
+      const bad: Step = { name: 'bad', call: 'close', args: [77], expect: 0 };
+      const { report, stdout, code } = await run(t, [encode([say('a'), bad, say('b'), exit(0)])]);
+      assert.deepEqual([report?.failed, stdout, code], [{ entry: 1, errno: 9 }, 'a', 1]);
+      const other = await run(t, [encode([{ name: 'pid', call: 'getpid', args: [], expect: 1 }])]);
+      assert.deepEqual(other.report?.failed, { entry: 0, errno: null }); // no error, but not the number that was expected
+    });
+
+    it('X-07: forks, waits for the child and reports its status and use', async (t) => {
+      const bytes = words(1, ...Array.from({ length: ENDED_BYTES / 8 - 1 }, () => 0)).bytes;
+      const report = { bytes };
+      const steps: JobSteps = {
+        child: [{ name: 'fork', call: 'clone', args: [17, 0, 0, 0, 0], expect: 'fork' }, say('child'), exit(5)],
+        parent: [
+          { name: 'wait', call: 'wait4', args: [-1, { inside: report, at: STATUS_OFFSET }, 0, 0], expect: 'child' },
+          { name: 'usage', call: 'getrusage', args: [-1, { inside: report, at: RUSAGE_OFFSET }], expect: 0 },
+          { name: 'report', call: 'write', args: [3, report, ENDED_BYTES], expect: ENDED_BYTES },
+          exit(6),
+        ],
+      };
+      const result = await run(t, [encodeJob(steps, architecture)]);
+      assert.deepEqual([result.stdout, result.code, result.report?.ended?.exitCode], ['child', 6, 5]);
+    });
+
+    it('X-03: ends by itself, having done nothing, on what is no table', async (t) => {
+      const table = encode([say('x'), exit(0)]);
+      const header = (magic: number, sizeBytes: bigint): Uint8Array => words(magic, sizeBytes).bytes;
+      const cases: Record<string, Uint8Array> = {
+        'nothing at all': new Uint8Array(0),
+        'half a header': table.subarray(0, 9),
+        'a table cut short': table.subarray(0, table.length - 1),
+        'another magic': Buffer.concat([header(1, 144n), table.subarray(16)]),
+        'a byte too long for the memory': Buffer.concat([header(TABLE_MAGIC, BigInt(MAX_TABLE_BYTES) + 1n), table]),
+        'longer than any address': header(TABLE_MAGIC, 0xffff_ffff_ffff_ffffn),
+        'shorter than its header': header(TABLE_MAGIC, 0n),
+        'no entry': header(TABLE_MAGIC, 16n),
+      };
+      for (const [name, bytes] of Object.entries(cases)) {
+        const { code, signal, stdout, report } = await run(t, [bytes]);
+        assert.deepEqual({ code, signal, stdout, report }, { code: 1, signal: null, stdout: '', report: EMPTY }, name);
+      }
+    });
+
+    it('X-03: takes a table of exactly the largest size', async (t) => {
+      const fixed = HEADER_BYTES + 3 * ENTRY_BYTES;
+      const filler = { bytes: new Uint8Array(MAX_TABLE_BYTES - fixed - 8) };
+      const steps = [say('full'), { name: 'none', call: 'write', args: [1, filler, 0], expect: 0 }, exit(4)];
+      const table = encode(steps);
+      assert.equal(table.length, MAX_TABLE_BYTES);
+      assert.deepEqual((await run(t, [table])).code, 4);
+      const longer = { bytes: new Uint8Array(filler.bytes.length + 1) };
+      assert.throws(() => encode([say('full'), { ...exit(4), args: [longer] }, exit(4)]), {
+        code: 'ERR_SANDBOX_START',
+      });
+    });
+  });
+}
+
+const EMPTY = { failed: null, ended: null, listening: false };
