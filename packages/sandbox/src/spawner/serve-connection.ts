@@ -1,0 +1,274 @@
+/**
+ * One client of the spawner: its runs, their streams, and their end (X-07). A client that breaks the
+ * protocol loses its connection; a connection that ends takes its runs with it.
+ */
+import type { Duplex, Readable } from 'node:stream';
+import { HoldfastError, isHoldfastError } from '@holdfast/core';
+import { z } from 'zod';
+import { describeStep } from '../plan-job.ts';
+import { planJob } from '../plan-job.ts';
+import type { SandboxResult } from '../sandbox.ts';
+import {
+  decodeCredit,
+  encodeCredit,
+  encodeFrame,
+  encodeJsonFrame,
+  type Frame,
+  FRAME,
+  FrameDecoder,
+  MAX_DATA_BYTES,
+  STREAM,
+  WINDOW_BYTES,
+} from './frames.ts';
+import type { Slot } from './slot.ts';
+import { isReadBack, MAX_RUNS, type PreparedProfile, type Spawner } from './spawner.ts';
+import { MAX_SLOTS_PER_PROFILE } from './slot-pool.ts';
+
+/** A client that asks and does not read. */
+const MAX_UNSENT_BYTES = 64 * 1_024 * 1_024;
+const DEFAULT_KILL_AFTER_MS = 1_000;
+const MAX_TIMEOUT_MS = 7 * 86_400_000;
+
+const NoNul = z.string().regex(/^[^\0]*$/);
+const JobSchema = z.strictObject({
+  profile: z.unknown(),
+  argv: z.tuple([NoNul.startsWith('/')], NoNul),
+  cwd: NoNul.startsWith('/').optional(),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/), NoNul).optional(),
+  timeoutMs: z.number().min(1).max(MAX_TIMEOUT_MS),
+  killAfterMs: z.number().min(0).max(60_000).optional(),
+});
+type Job = z.infer<typeof JobSchema>;
+const WarmSchema = z.strictObject({ profile: z.unknown(), slots: z.int().min(0).max(MAX_SLOTS_PER_PROFILE) });
+
+/** Serves `stream` until it ends. Resolves when nothing that it had started is left. */
+export async function serveConnection(spawner: Spawner, stream: Duplex): Promise<void> {
+  const runs = new Map<number, Run>();
+  const ends = new Set<Promise<void>>();
+  const decoder = new FrameDecoder();
+  const send = (frame: Buffer): void => {
+    if (stream.destroyed) return;
+    stream.write(frame);
+    if (stream.writableLength > MAX_UNSENT_BYTES) stream.destroy();
+  };
+  const answer = async (number: number, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      send(encodeJsonFrame(FRAME.failed, number, describeError(error)));
+    }
+  };
+  const start = async (number: number, payload: Buffer): Promise<void> => {
+    if (runs.size >= MAX_RUNS) {
+      throw new HoldfastError('too many confined commands run at once', { code: 'ERR_SANDBOX_BUSY' });
+    }
+    const job = parseAs(JobSchema, payload);
+    const run = new Run(number, job, send);
+    runs.set(number, run);
+    try {
+      await run.live(spawner.prepare(job.profile));
+    } finally {
+      runs.delete(number);
+    }
+  };
+  const onFrame = ({ kind, run: number, payload }: Frame): boolean => {
+    if (kind === FRAME.start) {
+      if (runs.has(number)) return false;
+      const end = answer(number, () => start(number, payload));
+      ends.add(end);
+      void end.then(() => ends.delete(end));
+    } else if (kind === FRAME.stdin) return runs.get(number)?.take(payload) ?? true;
+    else if (kind === FRAME.stdinEnd) runs.get(number)?.endInput();
+    else if (kind === FRAME.kill) runs.get(number)?.kill();
+    else if (kind === FRAME.credit) return runs.get(number)?.widen(payload) ?? true;
+    else if (kind === FRAME.layers) send(encodeJsonFrame(FRAME.answer, number, spawner.layers()));
+    else if (kind === FRAME.warm) {
+      void answer(number, async () => {
+        const { profile, slots } = parseAs(WarmSchema, payload);
+        await spawner.prepare(profile).pool.warm(slots);
+        send(encodeJsonFrame(FRAME.answer, number, null));
+      });
+    } else return false; // a frame only we send
+    return true;
+  };
+  stream.on('data', (bytes: Buffer) => {
+    const frames = decoder.push(bytes);
+    if (frames === undefined || !frames.every(onFrame)) stream.destroy();
+  });
+  stream.on('error', () => undefined); // 'close' follows
+  await new Promise<void>((resolve) => {
+    stream.once('end', () => stream.destroy());
+    stream.once('close', () => resolve());
+  });
+  for (const run of runs.values()) run.kill();
+  await Promise.all(ends);
+}
+
+class Run {
+  readonly #number: number;
+  readonly #job: Job;
+  readonly #send: (frame: Buffer) => void;
+  readonly #pumps: OutputPump[] = [];
+  #slot: Slot | null = null;
+  #killed = false;
+  #inputWindow = WINDOW_BYTES;
+
+  constructor(number: number, job: Job, send: (frame: Buffer) => void) {
+    this.#number = number;
+    this.#job = job;
+    this.#send = send;
+  }
+
+  /** From taking a slot to the last frame. @throws what the client is told instead */
+  async live({ compiled, pool, limitsEachProcess }: PreparedProfile): Promise<void> {
+    const { argv, cwd, env, timeoutMs, killAfterMs = DEFAULT_KILL_AFTER_MS } = this.#job;
+    const planned = {
+      argv,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env }),
+      limitsEachProcess,
+    };
+    const table = planJob(compiled, planned);
+    const slot = await pool.take();
+    await using ending = slot;
+    this.#slot = slot;
+    const { outputBytes } = compiled.profile.limits;
+    for (const [stream, kind] of [
+      [slot.stdout, FRAME.stdout],
+      [slot.stderr, FRAME.stderr],
+    ] as const) {
+      this.#pumps.push(
+        new OutputPump(stream, outputBytes, (bytes) => this.#send(encodeFrame(kind, this.#number, bytes))),
+      );
+    }
+    const startedMs = performance.now();
+    let timedOut = false;
+    if (this.#killed) slot.kill();
+    else slot.start(table);
+    this.#send(encodeFrame(FRAME.started, this.#number));
+    let killTimer: NodeJS.Timeout | undefined;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      slot.terminate();
+      killTimer = setTimeout(() => slot.kill(), killAfterMs);
+    }, timeoutMs);
+    await slot.closed;
+    clearTimeout(timer);
+    clearTimeout(killTimer);
+    const wallMs = performance.now() - startedMs;
+
+    const report = slot.report();
+    if (report?.failed != null) {
+      const { entry, errno } = report.failed;
+      throw new HoldfastError('the command could not be started in its sandbox', {
+        code: 'ERR_SANDBOX_START',
+        fields: { step: describeStep(compiled, planned, entry), errno },
+      });
+    }
+    const ended = report?.ended ?? null;
+    const unmeasured = { unknown: 'there is no control group, and the command was killed' };
+    const used = slot.group?.usage();
+    const signal = ended === null ? 'SIGKILL' : ended.signal;
+    const result: SandboxResult = {
+      exitCode: ended?.exitCode ?? null,
+      signal,
+      endedBy: timedOut
+        ? 'timeout'
+        : this.#killed
+          ? 'abort'
+          : (used?.oomKills ?? 0) > 0
+            ? 'memory-limit'
+            : signal === 'SIGXCPU'
+              ? 'cpu-limit'
+              : 'itself',
+      usage: {
+        wallMs,
+        cpuMs: used?.cpuMs ?? (ended === null ? unmeasured : { value: ended.cpuMs }),
+        peakMemoryBytes: used?.peakMemoryBytes ?? (ended === null ? unmeasured : { value: ended.peakMemoryBytes }),
+        readBytes: used?.readBytes ?? { unknown: 'there is no control group' },
+        writtenBytes: used?.writtenBytes ?? { unknown: 'there is no control group' },
+      },
+      // What a slot shows was read from /proc; for the rest the launcher compared the kernel's answer
+      // to every step, and would have reported the first that differed and not gone on.
+      layers: compiled.layers.filter((layer) => (isReadBack(layer) ? slot.verified.includes(layer) : true)),
+      profileHash: compiled.hash,
+      stdoutBytes: this.#pumps[0]?.seenBytes ?? 0,
+      stderrBytes: this.#pumps[1]?.seenBytes ?? 0,
+      truncated: this.#pumps.some(({ seenBytes }) => seenBytes > outputBytes),
+    };
+    this.#send(encodeJsonFrame(FRAME.ended, this.#number, result));
+    void ending; // its control group goes now
+  }
+
+  kill(): void {
+    this.#killed = true;
+    this.#slot?.kill();
+    for (const pump of this.#pumps) pump.widen(Number.MAX_SAFE_INTEGER); // what is left in the pipes is bounded by them
+  }
+
+  /** @returns false when the client sent more than its window */
+  take(bytes: Buffer): boolean {
+    this.#inputWindow -= bytes.length;
+    if (this.#inputWindow < 0 || bytes.length > MAX_DATA_BYTES || this.#slot === null) return false;
+    this.#slot.stdin.write(bytes, () => {
+      this.#inputWindow += bytes.length;
+      this.#send(encodeCredit(this.#number, STREAM.stdin, bytes.length));
+    });
+    return true;
+  }
+
+  endInput(): void {
+    this.#slot?.stdin.end();
+  }
+
+  widen(payload: Buffer): boolean {
+    const credit = decodeCredit(payload);
+    if (credit === undefined || credit.stream < STREAM.stdout || credit.stream > STREAM.stderr) return false;
+    this.#pumps[credit.stream - 1]?.widen(credit.bytes);
+    return true;
+  }
+}
+
+/** One stream of output: sent as far as the reader takes it, dropped and counted above its cap. */
+class OutputPump {
+  readonly #stream: Readable;
+  readonly #capBytes: number;
+  #window = WINDOW_BYTES;
+  seenBytes = 0;
+
+  constructor(stream: Readable, capBytes: number, send: (bytes: Uint8Array) => void) {
+    this.#stream = stream;
+    this.#capBytes = capBytes;
+    stream.on('data', (bytes: Buffer) => {
+      const kept = bytes.subarray(0, Math.max(0, this.#capBytes - this.seenBytes));
+      this.seenBytes += bytes.length;
+      if (kept.length === 0) return;
+      this.#window -= kept.length;
+      send(kept);
+      if (this.#window <= 0) stream.pause();
+    });
+  }
+
+  widen(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window > 0) this.#stream.resume();
+  }
+}
+
+function parseAs<T>(schema: z.ZodType<T>, payload: Buffer): T {
+  try {
+    return schema.parse(JSON.parse(payload.toString('utf8')));
+  } catch (cause) {
+    throw new HoldfastError('the job is malformed', {
+      code: 'ERR_SANDBOX_START',
+      fields: { step: 'job', place: cause instanceof z.ZodError ? (cause.issues[0]?.path.join('.') ?? '') : 'JSON' },
+      cause,
+    });
+  }
+}
+
+function describeError(error: unknown): { code: string; message: string; fields: HoldfastError['fields'] } {
+  if (isHoldfastError(error)) return { code: error.code, message: error.message, fields: error.fields };
+  // A bug of ours or a kernel that refuses something for the first time: what it said stays here.
+  return { code: 'ERR_SANDBOX_START', message: 'the spawner failed', fields: { step: 'spawner' } };
+}

@@ -1,0 +1,191 @@
+/**
+ * One sandbox: bubblewrap with the launcher waiting in it, in its control group, checked from outside
+ * and then good for one command (X-03, X-06). Ends with its command. What ends it at any time is the
+ * death of process 1, after which the kernel leaves nothing of its namespace; and bubblewrap, which
+ * ends only when process 1 has been reaped, is what we wait for.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HoldfastError } from '@holdfast/core';
+import type { SandboxLayer } from '@holdfast/policy';
+import type { ControlGroup } from '../cgroup/control-groups.ts';
+import { decodeReport, type LauncherReport } from '../launcher/report.ts';
+import type { SlotPlan } from '../plan.ts';
+
+/** Bubblewrap needs some 5 ms; this is for a machine that stands still. */
+const READY_TIMEOUT_MS = 10_000;
+const READY_POLL_MS = 1;
+/** Two records are far below. */
+const MAX_REPORT_BYTES = 4_096;
+const NAMESPACES: Partial<Record<SandboxLayer, string>> = {
+  'user-namespace': 'user',
+  'pid-namespace': 'pid',
+  'mount-namespace': 'mnt',
+  'network-namespace': 'net',
+  'ipc-namespace': 'ipc',
+  'uts-namespace': 'uts',
+  'cgroup-namespace': 'cgroup',
+};
+
+export interface SlotOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export class Slot {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly group: ControlGroup | null;
+  /** Layers that were read back from the kernel while it waited (X-04). */
+  verified: readonly SandboxLayer[] = [];
+  /** Settles when bubblewrap has ended and every pipe is read to its end. */
+  readonly closed: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #control: Duplex;
+  #launcherPid = 0;
+  #reported: Buffer = Buffer.alloc(0);
+  isOver = false;
+
+  private constructor(child: ChildProcess, group: ControlGroup | null) {
+    const [stdin, stdout, stderr, control] = child.stdio;
+    // Spawned with four pipes: the types cannot know.
+    this.stdin = stdin as Writable;
+    this.stdout = stdout as Readable;
+    this.stderr = stderr as Readable;
+    this.#control = control as Duplex;
+    this.#child = child;
+    this.group = group;
+    for (const stream of [this.stdin, this.#control]) stream.on('error', () => undefined); // its reader has ended
+    this.#control.on('data', (bytes: Buffer) => {
+      if (this.#reported.length < MAX_REPORT_BYTES) this.#reported = Buffer.concat([this.#reported, bytes]);
+    });
+    this.closed = new Promise((resolve) => {
+      child.once('error', () => resolve());
+      child.once('exit', () => {
+        this.isOver = true;
+        this.#control.destroy();
+        this.stdin.destroy();
+      });
+      child.once('close', () => resolve());
+    });
+  }
+
+  /** @param owner set when we are root. @throws `ERR_SANDBOX_START`; nothing is left then */
+  static async open(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null): Promise<Slot> {
+    const [command, ...args] = plan.argv;
+    const child = spawn(command, args, {
+      env: {}, // also what /proc/1/environ shows inside (X-03)
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      ...owner,
+    });
+    const slot = new Slot(child, group);
+    try {
+      await slot.#ready(command);
+      return slot;
+    } catch (cause) {
+      const said = slot.stderr.read() as Buffer | null;
+      await slot[Symbol.asyncDispose]();
+      throw new HoldfastError('the sandbox could not be set up', {
+        code: 'ERR_SANDBOX_START',
+        fields: { step: 'namespaces', reason: (said?.toString('utf8') ?? 'no answer').trim().slice(0, 200) },
+        cause,
+      });
+    }
+  }
+
+  /** Hands the launcher its table. From here on the command runs. */
+  start(table: Uint8Array): void {
+    this.#control.write(table);
+  }
+
+  /** Any byte makes process 1 send SIGTERM to the command's group. */
+  terminate(): void {
+    if (!this.isOver) this.#control.write('\0');
+  }
+
+  /** SIGKILL to process 1, and by the kernel to everything in its namespace. */
+  kill(): void {
+    if (this.isOver) return;
+    const { pid } = this.#child;
+    try {
+      // While bubblewrap is our child its pid is its own; a process with that parent is the launcher's.
+      if (this.#launcherPid > 0 && pid !== undefined && childOf(pid) === this.#launcherPid) {
+        process.kill(this.#launcherPid, 'SIGKILL');
+        return;
+      }
+    } catch {
+      // ended between the look and the blow: the next line does no harm
+    }
+    this.#child.kill('SIGKILL'); // before the launcher is known, --die-with-parent takes the rest down
+  }
+
+  /** `undefined` when what came is no report. */
+  report(): LauncherReport | undefined {
+    return decodeReport(this.#reported);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    this.stdout.resume();
+    this.stderr.resume();
+    await this.closed;
+    await this.group?.remove();
+  }
+
+  async #ready(command: string): Promise<void> {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error(`${command} cannot be executed`);
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (!this.isOver && performance.now() < deadline) {
+      const child = childOf(pid);
+      if (child !== null && isLauncher(child)) {
+        this.#launcherPid = child;
+        this.group?.join(child);
+        this.verified = readBack(child, this.group);
+        return;
+      }
+      await delay(READY_POLL_MS);
+    }
+    throw new Error('bubblewrap ended or did not become ready');
+  }
+}
+
+function childOf(pid: number): number | null {
+  try {
+    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'ascii').split(' ');
+    return child === undefined || child === '' ? null : Number(child);
+  } catch {
+    return null; // gone
+  }
+}
+
+function isLauncher(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'ascii') === '.launcher\n';
+  } catch {
+    return false; // gone
+  }
+}
+
+/** What /proc shows of the waiting launcher. What cannot be read is not claimed. */
+function readBack(pid: number, group: ControlGroup | null): readonly SandboxLayer[] {
+  const layers: SandboxLayer[] = [];
+  for (const [layer, name] of Object.entries(NAMESPACES)) {
+    if (readlinkSync(`/proc/${pid}/ns/${name}`) !== readlinkSync(`/proc/self/ns/${name}`)) {
+      layers.push(layer as SandboxLayer); // a key of the table above
+    }
+  }
+  const uids = /^Uid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'ascii'))?.slice(1) ?? [];
+  // A user of its own is neither root nor the one that starts it, in any of its four ids.
+  if (uids.length === 4 && uids.every((uid) => uid !== '0' && Number(uid) !== process.getuid?.())) {
+    layers.push('own-user');
+  }
+  const root = /^\d+ \d+ \S+ \S+ \/ (\S+)/m.exec(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'))?.[1];
+  if (root?.split(',').includes('ro') === true) layers.push('read-only-root');
+  if (group?.holds(pid) === true) layers.push('cgroup');
+  return layers;
+}
