@@ -3,6 +3,8 @@ import { hostPaths } from '@holdfast/api';
 import { complianceOperations } from '@holdfast/compliance';
 import { loadGuardConfig, recoverGuard, startGuard } from '@holdfast/guard';
 import { systemClock } from '@holdfast/host-linux';
+import type { SandboxProfile } from '@holdfast/policy';
+import { compileProfile, connectSandbox } from '@holdfast/sandbox';
 import {
   currentBootId,
   isSimulated,
@@ -19,6 +21,14 @@ interface GuardOptions extends RootOption {
   readonly recover?: boolean | undefined;
 }
 
+/** Every layer is there: what a profile is refused for here is the profile's own. What this kernel lacks, the spawner says when it is asked to run something. */
+const WHOLE_KERNEL = { architecture: process.arch === 'arm64' ? 'arm64' : 'x64', landlockAbi: 7 } as const;
+
+/** G-13. @throws `ERR_SANDBOX_PROFILE` */
+function refuseUncompilable(profile: SandboxProfile): void {
+  compileProfile(profile, WHOLE_KERNEL);
+}
+
 export async function guard(options: GuardOptions, signal: AbortSignal): Promise<CommandResult> {
   const { root } = options;
   if (!isSimulated(root)) requireRoot('the guard');
@@ -30,6 +40,9 @@ export async function guard(options: GuardOptions, signal: AbortSignal): Promise
     clock,
     bootId: currentBootId(process.env),
     revertOperations: complianceOperations(null),
+    connectSandbox: (until: AbortSignal) => connectSandbox(paths.spawnerSocket, until),
+    checkProfile: refuseUncompilable,
+    environment: process.env,
     loadBaseline: () => loadGuardBaseline(paths, config.trust, clock.wallMs()),
   };
   if (options.recover === true) {
