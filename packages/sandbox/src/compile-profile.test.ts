@@ -2,20 +2,23 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SANDBOX_LAYERS, SandboxProfileSchema } from '@holdfast/policy';
 import { compileProfile } from './compile-profile.ts';
-import { planSlot } from './namespaces/plan-slot.ts';
+import { type SlotEnvironment, planSlot } from './namespaces/plan-slot.ts';
 import { describePlan, jobSteps, planJob } from './plan-job.ts';
 
 const compile = (profile: object = {}, landlockAbi = 7, architecture: 'x64' | 'arm64' = 'x64') =>
   compileProfile(SandboxProfileSchema.parse({ name: 'test', ...profile }), { architecture, landlockAbi });
 const job = { argv: ['/usr/bin/true'], limitsEachProcess: false } as const;
-const environment = {
+const environment: SlotEnvironment = {
   bubblewrap: '/usr/bin/bwrap',
   launcher: '/launcher',
   filesDirectory: '/files',
   uid: 1_000,
   gid: 1_000,
   view: { kindOf: () => 'directory', linkTarget: () => null },
-} as const;
+};
+
+const key = (profile: object, change: object = {}): string =>
+  planSlot(compile(profile), { ...environment, ...change }).key;
 
 describe('compileProfile', () => {
   it('X-01: gives the same hash for the same profile, and another for any change', () => {
@@ -131,8 +134,6 @@ describe('planJob', () => {
 
 describe('planSlot', () => {
   it('X-06: has one key for profiles whose slots are alike, and another for another user or view', () => {
-    const key = (profile: object, change: object = {}): string =>
-      planSlot(compile(profile), { ...environment, ...change }).key;
     assert.equal(key({}), key({ limits: { cpuSeconds: 1 } }));
     const keys = [key({}), key({}, { uid: 1_001 }), key({}, { gid: 1_001 }), key({ files: { tmpBytes: 0 } })];
     const endpoints = [{ host: 'a', port: 1 }];

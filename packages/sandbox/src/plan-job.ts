@@ -98,16 +98,17 @@ function step(name: string, call: string, args: readonly Argument[], expect: Ste
 /** What bubblewrap has no option for. What is writable is never executed, whoever maps it (X-05). */
 function mountSteps({ profile: { files } }: CompiledProfile): readonly Step[] {
   const inert = MOUNT.nosuid | MOUNT.nodev | MOUNT.noexec;
-  const set = (path: string, attributes: number, flags: number): Step => {
-    const change = words(attributes, 0, 0, 0);
-    return step(`mount: ${path}`, 'mount_setattr', [AT_FDCWD, cString(path), flags, change, change.bytes.length]);
-  };
   return [
-    set('/proc', MOUNT.readOnly | inert, 0),
+    setMount('/proc', MOUNT.readOnly | inert, 0),
     // Not what is mounted below it: a profile may show a program there, read-only.
-    ...(files.tmpBytes > 0 ? [set('/tmp', inert, 0)] : []),
-    ...files.writable.map((path) => set(path, inert, AT_RECURSIVE)),
+    ...(files.tmpBytes > 0 ? [setMount('/tmp', inert, 0)] : []),
+    ...files.writable.map((path) => setMount(path, inert, AT_RECURSIVE)),
   ];
+}
+
+function setMount(path: string, attributes: number, flags: number): Step {
+  const change = words(attributes, 0, 0, 0); // struct mount_attr: to set, to clear, propagation, user namespace
+  return step(`mount: ${path}`, 'mount_setattr', [AT_FDCWD, cString(path), flags, change, change.bytes.length]);
 }
 
 /** Everything the launcher could do more than any program. Nobody can look into process 1 after this. */
@@ -129,18 +130,16 @@ function privilegeSteps(hasBindCapability: boolean): readonly Step[] {
 function signalSteps(): readonly Step[] {
   const none = words(0, 0, 0, 0); // struct kernel_sigaction: SIG_DFL
   const numbers = Array.from({ length: LAST_SIGNAL }, (_, index) => index + 1);
-  const fixed: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
+  const fixed = new Set<number>([constants.signals.SIGKILL, constants.signals.SIGSTOP]);
   return [
     ...numbers
-      .filter((number) => !fixed.includes(number))
+      .filter((number) => !fixed.has(number))
       .map((number) => step(`signal ${number}`, 'rt_sigaction', [number, none, 0, 8])),
     step('signal mask', 'rt_sigprocmask', [2, words(0), 0, 8]), // SIG_SETMASK
   ];
 }
 
 function limitSteps({ profile: { limits } }: CompiledProfile, { limitsEachProcess }: PlannedJob): readonly Step[] {
-  const limit = (name: keyof typeof RLIMIT, soft: number, hard = soft): Step =>
-    step(`limit ${name}`, 'prlimit64', [0, RLIMIT[name], words(soft, hard), 0]);
   return [
     limit('CPU', limits.cpuSeconds, limits.cpuSeconds + 1), // SIGXCPU, and a second later SIGKILL
     limit('FSIZE', limits.fileBytes),
@@ -149,6 +148,10 @@ function limitSteps({ profile: { limits } }: CompiledProfile, { limitsEachProces
     limit('MSGQUEUE', 0),
     ...(limitsEachProcess ? [limit('AS', limits.memoryBytes)] : []),
   ];
+}
+
+function limit(name: keyof typeof RLIMIT, soft: number, hard = soft): Step {
+  return step(`limit ${name}`, 'prlimit64', [0, RLIMIT[name], words(soft, hard), 0]);
 }
 
 function seccompStep(filter: Uint8Array): Step {

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { needs, temporaryDirectory } from '@holdfast/testing';
+import type { Architecture } from '../seccomp/syscall-table.ts';
 import { type JobSteps, type Step, cString, encodeJob, words } from './job-table.ts';
 import { assembleLauncher, launcherImage } from './launcher-image.ts';
 import { ENTRY_BYTES, HEADER_BYTES, MAX_TABLE_BYTES, TABLE_MAGIC } from './memory.ts';
@@ -13,6 +14,46 @@ import { ENDED_BYTES, RUSAGE_OFFSET, STATUS_OFFSET, decodeReport } from './repor
 
 const ARCHITECTURES = ['x64', 'arm64'] as const;
 type Cleanup = { after(fn: () => void): void };
+
+const isOwn = (architecture: Architecture): boolean => architecture === (process.arch === 'arm64' ? 'arm64' : 'x64');
+const plain = (text: string): string =>
+  text
+    .trim()
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/#?(-?)0x([0-9a-f]+)/g, (_, sign, digits) => `#${sign}${parseInt(digits, 16)}`)
+    .replace(/^(b\S*) (-?\d)/, '$1 #$2');
+
+const header = (magic: number, sizeBytes: bigint): Uint8Array => words(magic, sizeBytes).bytes;
+
+const encode = (architecture: Architecture, child: readonly Step[]): Uint8Array =>
+  encodeJob({ child, parent: [] }, architecture);
+
+const exit = (code: number): Step => ({ name: 'exit', call: 'exit_group', args: [code], expect: 0 });
+
+const say = (text: string): Step => ({
+  name: 'say',
+  call: 'write',
+  args: [1, cString(text), text.length],
+  expect: text.length,
+});
+
+const run = async (t: Cleanup, architecture: Architecture, pieces: readonly Uint8Array[]) => {
+  const file = `${temporaryDirectory(t)}/launcher`;
+  writeFileSync(file, launcherImage(architecture), { mode: 0o755 });
+  const emulator = `/usr/bin/qemu-${architecture === 'arm64' ? 'aarch64' : 'x86_64'}`;
+  const [command, args] = isOwn(architecture) ? [file, []] : [emulator, [file]];
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  const channel = child.stdio[3] as Duplex; // stdio[3] is a pipe
+  const [stdout, report]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  channel.on('data', (chunk: Buffer) => report.push(chunk)).on('error', () => undefined); // reset by unread bytes
+  const closed = once(child, 'close');
+  for (const piece of pieces) await new Promise((resolve) => channel.write(piece, resolve));
+  channel.end();
+  const [code, signal] = (await closed) as [number | null, string | null];
+  return { code, signal, stdout: Buffer.concat(stdout).toString(), report: decodeReport(Buffer.concat(report)) };
+};
 
 describe('the launcher file', () => {
   for (const architecture of ARCHITECTURES) {
@@ -69,12 +110,6 @@ describe('the launcher file', () => {
     const input = [...code].map((byte) => `0x${byte.toString(16)}`).join(' ');
     const args = ['--disassemble', '--triple=aarch64', '--print-imm-hex'];
     const { stdout } = spawnSync('/usr/bin/llvm-mc', args, { encoding: 'utf8', input });
-    const plain = (text: string): string =>
-      text
-        .trim()
-        .replaceAll(/\s+/g, ' ')
-        .replaceAll(/#?(-?)0x([0-9a-f]+)/g, (_, sign, digits) => `#${sign}${parseInt(digits, 16)}`)
-        .replace(/^(b\S*) (-?\d)/, '$1 #$2');
     const lines = stdout.split('\n').filter((line) => line.startsWith('\t') && !line.startsWith('\t.'));
     assert.deepEqual(
       lines.map(plain),
@@ -84,48 +119,29 @@ describe('the launcher file', () => {
 });
 
 for (const architecture of ARCHITECTURES) {
-  const isOwn = architecture === (process.arch === 'arm64' ? 'arm64' : 'x64');
-  const need = isOwn ? needs('linux') : needs(architecture === 'arm64' ? 'qemu-aarch64' : 'qemu-x86_64');
+  const need = isOwn(architecture) ? needs('linux') : needs(architecture === 'arm64' ? 'qemu-aarch64' : 'qemu-x86_64');
   describe(`the ${architecture} launcher, running`, need, () => {
-    const run = async (t: Cleanup, pieces: readonly Uint8Array[]) => {
-      const file = `${temporaryDirectory(t)}/launcher`;
-      writeFileSync(file, launcherImage(architecture), { mode: 0o755 });
-      const emulator = `/usr/bin/qemu-${architecture === 'arm64' ? 'aarch64' : 'x86_64'}`;
-      const [command, args] = isOwn ? [file, []] : [emulator, [file]];
-      const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
-      t.after(() => child.kill('SIGKILL'));
-      const channel = child.stdio[3] as Duplex; // stdio[3] is a pipe
-      const [stdout, report]: Buffer[][] = [[], []];
-      child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-      channel.on('data', (chunk: Buffer) => report.push(chunk)).on('error', () => undefined); // reset by unread bytes
-      const closed = once(child, 'close');
-      for (const piece of pieces) await new Promise((resolve) => channel.write(piece, resolve));
-      channel.end();
-      const [code, signal] = (await closed) as [number | null, string | null];
-      return { code, signal, stdout: Buffer.concat(stdout).toString(), report: decodeReport(Buffer.concat(report)) };
-    };
-    const encode = (child: readonly Step[], parent: readonly Step[] = []): Uint8Array =>
-      encodeJob({ child, parent }, architecture);
-    const exit = (code: number): Step => ({ name: 'exit', call: 'exit_group', args: [code], expect: 0 });
-    const say = (text: string): Step => ({
-      name: 'say',
-      call: 'write',
-      args: [1, cString(text), text.length],
-      expect: text.length,
-    });
-
     it('X-03: makes calls in order, also when the table comes a byte at a time', async (t) => {
-      const table = encode([say('one '), say('two'), exit(9)]);
-      assert.deepEqual(await run(t, [table]), { code: 9, signal: null, stdout: 'one two', report: EMPTY });
+      const table = encode(architecture, [say('one '), say('two'), exit(9)]);
+      assert.deepEqual(await run(t, architecture, [table]), {
+        code: 9,
+        signal: null,
+        stdout: 'one two',
+        report: EMPTY,
+      });
       const bytes = [...table].map((byte) => Uint8Array.of(byte));
-      assert.equal((await run(t, bytes)).stdout, 'one two');
+      assert.equal((await run(t, architecture, bytes)).stdout, 'one two');
     });
 
     it('X-04: stops at the first unexpected result and says which and what', async (t) => {
       const bad: Step = { name: 'bad', call: 'close', args: [77], expect: 0 };
-      const { report, stdout, code } = await run(t, [encode([say('a'), bad, say('b'), exit(0)])]);
+      const { report, stdout, code } = await run(t, architecture, [
+        encode(architecture, [say('a'), bad, say('b'), exit(0)]),
+      ]);
       assert.deepEqual([report?.failed, stdout, code], [{ entry: 1, errno: 9 }, 'a', 1]);
-      const other = await run(t, [encode([{ name: 'pid', call: 'getpid', args: [], expect: 1 }])]);
+      const other = await run(t, architecture, [
+        encode(architecture, [{ name: 'pid', call: 'getpid', args: [], expect: 1 }]),
+      ]);
       assert.deepEqual(other.report?.failed, { entry: 0, errno: null }); // no error, but not the number that was expected
     });
 
@@ -141,13 +157,12 @@ for (const architecture of ARCHITECTURES) {
           exit(6),
         ],
       };
-      const result = await run(t, [encodeJob(steps, architecture)]);
+      const result = await run(t, architecture, [encodeJob(steps, architecture)]);
       assert.deepEqual([result.stdout, result.code, result.report?.ended?.exitCode], ['child', 6, 5]);
     });
 
     it('X-03: ends by itself, having done nothing, on what is no table', async (t) => {
-      const table = encode([say('x'), exit(0)]);
-      const header = (magic: number, sizeBytes: bigint): Uint8Array => words(magic, sizeBytes).bytes;
+      const table = encode(architecture, [say('x'), exit(0)]);
       const cases: Record<string, Uint8Array> = {
         'nothing at all': new Uint8Array(0),
         'half a header': table.subarray(0, 9),
@@ -159,7 +174,7 @@ for (const architecture of ARCHITECTURES) {
         'no entry': header(TABLE_MAGIC, 16n),
       };
       for (const [name, bytes] of Object.entries(cases)) {
-        const { code, signal, stdout, report } = await run(t, [bytes]);
+        const { code, signal, stdout, report } = await run(t, architecture, [bytes]);
         assert.deepEqual({ code, signal, stdout, report }, { code: 1, signal: null, stdout: '', report: EMPTY }, name);
       }
     });
@@ -168,15 +183,25 @@ for (const architecture of ARCHITECTURES) {
       const fixed = HEADER_BYTES + 3 * ENTRY_BYTES;
       const filler = { bytes: new Uint8Array(MAX_TABLE_BYTES - fixed - 8) };
       const steps = [say('full'), { name: 'none', call: 'write', args: [1, filler, 0], expect: 0 }, exit(4)];
-      const table = encode(steps);
+      const table = encode(architecture, steps);
       assert.equal(table.length, MAX_TABLE_BYTES);
-      assert.deepEqual((await run(t, [table])).code, 4);
+      assert.deepEqual((await run(t, architecture, [table])).code, 4);
       const longer = { bytes: new Uint8Array(filler.bytes.length + 1) };
-      assert.throws(() => encode([say('full'), { ...exit(4), args: [longer] }, exit(4)]), {
+      assert.throws(() => encode(architecture, [say('full'), { ...exit(4), args: [longer] }, exit(4)]), {
         code: 'ERR_SANDBOX_START',
       });
     });
   });
 }
+
+describe('decodeReport', () => {
+  it('X-07: says nothing of records that are cut short, and refuses what is no record', () => {
+    const failed = words(2, 0x1000_0010, -13).bytes;
+    assert.deepEqual(decodeReport(failed), { ...EMPTY, failed: { entry: 0, errno: 13 } });
+    for (let end = 0; end < failed.length; end++) assert.deepEqual(decodeReport(failed.subarray(0, end)), EMPTY);
+    assert.equal(decodeReport(words(4, 0, 0).bytes), undefined);
+    assert.equal(decodeReport(words(-1).bytes), undefined);
+  });
+});
 
 const EMPTY = { failed: null, ended: null, listening: false };

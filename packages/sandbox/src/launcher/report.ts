@@ -35,20 +35,20 @@ export interface LauncherEnd {
 /** @returns what all complete records say. `undefined` when the bytes are no report. Never throws. */
 export function decodeReport(bytes: Uint8Array): LauncherReport | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let report: LauncherReport = { failed: null, ended: null, listening: false };
+  let [failed, ended, listening]: [LauncherReport['failed'], LauncherReport['ended'], boolean] = [null, null, false];
   let at = 0;
   while (at + 8 <= bytes.length) {
     const kind = Number(view.getBigUint64(at, true));
     const sizeBytes = kind === RECORD.ended ? ENDED_BYTES : kind === RECORD.failed ? FAILURE_BYTES : LISTENING_BYTES;
     if (kind !== RECORD.ended && kind !== RECORD.failed && kind !== RECORD.listening) return undefined;
     if (at + sizeBytes > bytes.length) break; // a record that is not complete says nothing
-    if (kind === RECORD.listening) report = { ...report, listening: true };
-    else if (kind === RECORD.ended) report = { ...report, ended: decodeEnd(view, at) };
+    if (kind === RECORD.listening) listening = true;
+    else if (kind === RECORD.ended) ended = decodeEnd(view, at);
     // The first failure is the cause: the end of the child that noted it follows.
-    else report = { ...report, failed: report.failed ?? decodeFailure(view, at) };
+    else failed ??= decodeFailure(view, at);
     at += sizeBytes;
   }
-  return report;
+  return { failed, ended, listening };
 }
 
 function decodeFailure(view: DataView, at: number): { entry: number; errno: number | null } {

@@ -29,6 +29,7 @@ export interface SlotEnvironment {
 const LAUNCHER_INSIDE = '/.launcher';
 /** Kept until the launcher has put on what bubblewrap cannot, in a namespace that holds nothing else. */
 const LAUNCHER_CAPABILITIES = ['CAP_SYS_ADMIN', 'CAP_SETPCAP'];
+const LAST_ARGUMENTS = ['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--', LAUNCHER_INSIDE];
 /** Directories of the root that are symlinks into /usr where /usr is merged (Filesystem Hierarchy Standard 3, §3.4). */
 const MERGED = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 /** Readable by everybody, and about the host rather than the sandbox. */
@@ -51,8 +52,10 @@ export function planSlot(compiled: CompiledProfile, environment: SlotEnvironment
     ...namespaceArguments(compiled, environment),
     ...viewArguments(compiled, environment),
     ...files.flatMap(({ inside, path }) => ['--ro-bind', path, inside]),
-    ...['--ro-bind', environment.launcher, LAUNCHER_INSIDE],
-    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/', '--', LAUNCHER_INSIDE],
+    '--ro-bind',
+    environment.launcher,
+    LAUNCHER_INSIDE,
+    ...LAST_ARGUMENTS,
   ] as const;
   const { uid, gid } = environment;
   const key = sha256Hex(canonicalJson({ argv, uid, gid, files }));
@@ -62,12 +65,12 @@ export function planSlot(compiled: CompiledProfile, environment: SlotEnvironment
 function namespaceArguments({ profile }: CompiledProfile, { uid, gid }: SlotEnvironment): readonly string[] {
   const capabilities = [...LAUNCHER_CAPABILITIES, ...(hasPrivilegedPort(profile) ? ['CAP_NET_BIND_SERVICE'] : [])];
   return [
-    ...['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup'],
-    ...(profile.network === 'host' ? [] : ['--unshare-net']),
-    ...['--die-with-parent', '--new-session', '--as-pid-1', '--hostname', 'sandbox'],
-    ...['--uid', String(uid), '--gid', String(gid), '--cap-drop', 'ALL'],
-    ...capabilities.flatMap((name) => ['--cap-add', name]),
-  ];
+    ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup'],
+    profile.network === 'host' ? [] : ['--unshare-net'],
+    ['--die-with-parent', '--new-session', '--as-pid-1', '--hostname', 'sandbox'],
+    ['--uid', String(uid), '--gid', String(gid), '--cap-drop', 'ALL'],
+    capabilities.flatMap((name) => ['--cap-add', name]),
+  ].flat();
 }
 
 /** Mounts in an order in which what is below comes after what is above it. */
