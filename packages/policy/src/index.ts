@@ -34,3 +34,4 @@ export {
   SYSCALL_PURPOSES,
   type SyscallPurpose,
 } from './sandbox-profile.ts';
+export { parseSandboxProfile } from './parse-sandbox-profile.ts';

@@ -5,9 +5,8 @@
 import type { Duplex, Readable } from 'node:stream';
 import { HoldfastError, isHoldfastError } from '@holdfast/core';
 import { z } from 'zod';
-import { describeStep } from '../plan-job.ts';
-import { planJob } from '../plan-job.ts';
-import type { SandboxResult } from '../sandbox.ts';
+import { describeStep, planJob } from '../plan-job.ts';
+import type { SandboxJob, SandboxResult } from '../sandbox.ts';
 import {
   decodeCredit,
   encodeCredit,
@@ -41,8 +40,16 @@ const JobSchema = z.strictObject({
 type Job = z.infer<typeof JobSchema>;
 const WarmSchema = z.strictObject({ profile: z.unknown(), slots: z.int().min(0).max(MAX_SLOTS_PER_PROFILE) });
 
-/** Serves `stream` until it ends. Resolves when nothing that it had started is left. */
-export async function serveConnection(spawner: Spawner, stream: Duplex): Promise<void> {
+/**
+ * Serves `stream` until it ends. Resolves when nothing that it had started is left.
+ *
+ * @param onlyJob what is run whatever the client asks for; `null` for a client that may run anything
+ */
+export async function serveConnection(
+  spawner: Spawner,
+  stream: Duplex,
+  onlyJob: SandboxJob | null = null,
+): Promise<void> {
   const runs = new Map<number, Run>();
   const ends = new Set<Promise<void>>();
   const decoder = new FrameDecoder();
@@ -62,7 +69,7 @@ export async function serveConnection(spawner: Spawner, stream: Duplex): Promise
     if (runs.size >= MAX_RUNS) {
       throw new HoldfastError('too many confined commands run at once', { code: 'ERR_SANDBOX_BUSY' });
     }
-    const job = parseAs(JobSchema, payload);
+    const job = onlyJob === null ? parseAs(JobSchema, payload) : JobSchema.parse(onlyJob);
     const run = new Run(number, job, send);
     runs.set(number, run);
     try {
@@ -85,7 +92,7 @@ export async function serveConnection(spawner: Spawner, stream: Duplex): Promise
     else if (kind === FRAME.warm) {
       void answer(number, async () => {
         const { profile, slots } = parseAs(WarmSchema, payload);
-        await spawner.prepare(profile).pool.warm(slots);
+        await spawner.prepare(onlyJob?.profile ?? profile).pool.warm(slots);
         send(encodeJsonFrame(FRAME.answer, number, null));
       });
     } else return false; // a frame only we send
