@@ -30,6 +30,9 @@ export const COMMAND_CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct', 'blkio']
 /** What the guard needs of root inside the host, besides what nspawn leaves anyway. */
 const EXTRA_CAPABILITIES = 'CAP_NET_ADMIN';
 
+/** What sandboxes inside the host are made of and nspawn does not let through by itself. */
+const EXTRA_CALLS = 'landlock_create_ruleset landlock_add_rule landlock_restrict_self';
+
 export interface LabHostOptions {
   readonly name: string;
   /** Also the name of its network namespace. */
@@ -98,6 +101,7 @@ export class LabHost {
       `--machine=${machine}`,
       `--network-namespace-path=/run/netns/${machine}`,
       `--capability=${EXTRA_CAPABILITIES}`,
+      `--system-call-filter=${EXTRA_CALLS}`,
       `--hostname=${this.name}`,
       '--resolv-conf=off',
       '--timezone=off',
