@@ -1,20 +1,27 @@
 /** Where a module of the command line runs: behind the process sandbox, or, asked for by name, without. */
-import { HoldfastError } from '@holdfast/core';
-import { plainRunnerHost, type RunnerHost } from '@holdfast/wasm-runner';
+import { openSandbox } from '@holdfast/sandbox';
+import { plainRunnerHost, type RunnerHost, sandboxRunnerHost } from '@holdfast/wasm-runner';
 
 /**
  * Fails closed: without the wall nothing runs unless a person says so (X-04, X-15).
  *
- * @throws `ERR_SANDBOX_MISSING`, `ERR_CLI_NEEDS_ROOT`
+ * @throws `ERR_SANDBOX_MISSING`, naming the layer
  */
 export async function openRunnerHost(
   options: { readonly processSandbox: boolean },
   maxMemoryBytes: number,
-  _signal: AbortSignal,
+  signal: AbortSignal,
 ): Promise<RunnerHost & AsyncDisposable> {
   if (!options.processSandbox) {
     process.stderr.write('holdfast: WARNING: no process sandbox: a bug of V8 is all that this module needs\n');
     return { ...plainRunnerHost(maxMemoryBytes), [Symbol.asyncDispose]: async () => undefined };
   }
-  throw new HoldfastError('the process sandbox is not available', { code: 'ERR_SANDBOX_MISSING' });
+  const sandbox = await openSandbox();
+  try {
+    const host = await sandboxRunnerHost(sandbox, { maxMemoryBytes, warmSlots: 1 }, signal);
+    return { ...host, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
+  } catch (error) {
+    await sandbox[Symbol.asyncDispose]();
+    throw error;
+  }
 }

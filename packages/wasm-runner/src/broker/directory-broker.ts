@@ -115,11 +115,10 @@ export function openDirectoryBroker(hostPath: string, limits: BrokerLimits): Dir
     const name = joinPath(path.slice(-1));
     if (parent === undefined || name === undefined) return refuse('invalid');
     const directory = openBeneath(root, parent);
-    if (directory === undefined) return refuse('not-found');
-    let fd: number | undefined;
+    if (typeof directory === 'string') return refuse(directory);
+    const fd = openBeneath(directory, name);
     try {
-      fd = openBeneath(directory, name);
-      if (fd === undefined) return refuse('not-found');
+      if (typeof fd === 'string') return refuse(fd);
       const stats = fstatSync(fd, { bigint: true });
       if (!exists(stats)) return refuse('not-found');
       if (stats.isFile() && !stillHasItsName(fd, directory, name)) return refuse('not-found');
@@ -127,7 +126,7 @@ export function openDirectoryBroker(hostPath: string, limits: BrokerLimits): Dir
     } catch {
       return refuse('io'); // gone between two calls, or unreadable for us: the same to a guest
     } finally {
-      if (fd !== undefined) closeSync(fd);
+      if (typeof fd === 'number') closeSync(fd);
       closeSync(directory);
     }
   }

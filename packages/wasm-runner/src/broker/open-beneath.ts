@@ -19,11 +19,12 @@ const RESOLVE = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | 
 const O_PATH = 0o10_000_000;
 const O_CLOEXEC = 0o2_000_000;
 const EAGAIN = 11;
+const ENOTDIR = 20;
 /** The kernel answers EAGAIN when a rename anywhere made the resolution uncertain: a race, not a state. */
 const MAX_TRIES = 64;
 
-/** @returns a descriptor that can be looked at and not read, or `undefined` when there is no such name below */
-export type OpenBeneath = (directory: number, path: string) => number | undefined;
+/** @returns a descriptor that can be looked at and not read, or why there is no such name below */
+export type OpenBeneath = (directory: number, path: string) => number | 'not-found' | 'not-a-directory';
 
 /** @throws `ERR_WASM_DIRECTORY` where openat2 cannot be called */
 export function loadOpenBeneath(): OpenBeneath {
@@ -36,16 +37,18 @@ export function loadOpenBeneath(): OpenBeneath {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const fd = Number(syscall(SYS_OPENAT2, BigInt(directory), name, how, BigInt(OPEN_HOW_BYTES)));
       if (fd >= 0) return fd;
-      if (errno() !== EAGAIN) return undefined;
+      const error = errno();
+      if (error === ENOTDIR) return 'not-a-directory';
+      if (error !== EAGAIN) return 'not-found';
     }
-    return undefined;
+    return 'not-found';
   };
 }
 
 /** Whether the kernel knows openat2 and its resolve flags (Linux 5.6). */
 export function assertOpenBeneath(open: OpenBeneath, directory: number): void {
   const fd = open(directory, '.');
-  if (fd === undefined) throw new HoldfastError('the kernel has no openat2(2)', { code: 'ERR_WASM_DIRECTORY' });
+  if (typeof fd === 'string') throw new HoldfastError('the kernel has no openat2(2)', { code: 'ERR_WASM_DIRECTORY' });
   closeSync(fd);
 }
 

@@ -35,7 +35,7 @@ export function commitChanges(hostPath: string, changes: readonly DirectoryChang
       const name = change.path.at(-1);
       const parent = openBeneath(root, change.path.slice(0, -1).join('/') || '.');
       try {
-        if (name === undefined || parent === undefined) throw new Error('its directory is not there');
+        if (name === undefined || typeof parent === 'string') throw new Error('its directory is not there');
         apply(`/proc/self/fd/${parent}`, name, change);
       } catch (cause) {
         throw new HoldfastError('a change could not be written', {
@@ -44,7 +44,7 @@ export function commitChanges(hostPath: string, changes: readonly DirectoryChang
           cause,
         });
       } finally {
-        if (parent !== undefined) closeSync(parent);
+        if (typeof parent === 'number') closeSync(parent);
       }
     }
   } finally {
