@@ -48,9 +48,9 @@ const PROGRAM = join(HERE, 'attack');
 const INITIAL_PID_NAMESPACE = 'pid:[4026531836]';
 const TIMEOUT_MS = 20_000;
 
-/** The part of the machine's control groups that is a lab host's own. */
+/** What a lab host sees of the machine's control groups is its own part; this process is in none of it. */
 const HIERARCHIES = (['memory', 'pids', 'cpuacct', 'cpu'] as const).map((controller) => {
-  return { version: 1 as const, controllers: [controller], directory: `/run/lab-cgroup/${controller}` };
+  return { version: 1 as const, controllers: [controller], directory: `/sys/fs/cgroup/${controller}` };
 });
 
 const run = promisify(execFile);
