@@ -1,6 +1,7 @@
 /** The whole command line: names, options and help. The commands themselves are loaded only when they run. */
 import { Command } from '@commander-js/extra-typings';
 import { run } from './run.ts';
+import { addSandbox } from './sandbox-program.ts';
 import { defaultStateDirectory } from './server-state.ts';
 
 const VERSION = '0.1.0';
@@ -41,6 +42,7 @@ export function createProgram(signal: AbortSignal): Command {
   addAudit(program, signal);
   addBaseline(program, signal);
   addPolicy(program, signal);
+  addSandbox(program, signal);
   addWasm(program, signal);
   addLab(program, signal);
   return program;
@@ -392,6 +394,33 @@ function addPolicy(program: Command, signal: AbortSignal): void {
 }
 
 function addWasm(program: Command, signal: AbortSignal): void {
+  const check = program.command('check').description('Try and sign custom checks, which are WebAssembly modules');
+  check
+    .command('sign')
+    .description(
+      'Sign the module of a custom check, with the key of the control plane on this machine unless another is given',
+    )
+    .argument('<module>', 'the .wasm file')
+    .requiredOption('--out-dir <directory>', 'where to write the signed module, under its digest')
+    .option('--key <file>', 'private key that hosts pinned for baselines')
+    .option(...STATE_FLAG)
+    .option(...JSON_FLAG)
+    .action((file, options) =>
+      run(options, signal, async () => (await import('./commands/check.ts')).sign(file, options)),
+    );
+  check
+    .command('test')
+    .description('Run one custom check with this module on this host; nothing has to be signed, and nothing is sealed')
+    .argument('<module>', 'the .wasm file')
+    .requiredOption('--baseline <file>', 'YAML that declares the check: its inputs, config and limits')
+    .requiredOption('--name <name>', 'name of the check in it')
+    .option('--no-process-sandbox', 'without the process around WebAssembly: only for modules of your own')
+    .option(...ROOT)
+    .option(...JSON_FLAG)
+    .action((file, options) =>
+      run(options, signal, async () => (await import('./commands/check.ts')).test(file, options, signal)),
+    );
+
   const wasm = program
     .command('wasm')
     .enablePositionalOptions()
