@@ -1,13 +1,15 @@
 /** The checks of `@holdfast/compliance` as the agent's port: the baseline is read and verified anew for each pass (C-03). */
 import type { Trust } from '@holdfast/api';
 import {
-  CHECKS,
+  checksOf,
   complianceOperations,
+  type CustomCheckRunner,
   judgeClock,
   listBaselineFiles,
   type LoadedBaseline,
   loadBaseline,
   MAX_TIME_SOURCES,
+  openCheckModules,
   remediationPolicyOf,
   runChecks,
 } from '@holdfast/compliance';
@@ -21,7 +23,11 @@ export interface BaselineChecksDeps {
   readonly host: HostReader;
   /** `baseline.dsse.json`. */
   readonly baselinePath: string;
+  /** `<digest>.check.dsse.json` of each custom check. */
+  readonly modulesDirectory: string;
   readonly trust: Trust;
+  /** `null` where nothing can confine WebAssembly: custom checks are unknown then. */
+  readonly customCheckRunner: CustomCheckRunner | null;
 }
 
 function timeSourcesOf(loaded: LoadedBaseline): string[] {
@@ -31,14 +37,16 @@ function timeSourcesOf(loaded: LoadedBaseline): string[] {
 }
 
 export function openBaselineChecks(
-  { host, baselinePath, trust }: BaselineChecksDeps,
+  { host, baselinePath, modulesDirectory, trust, customCheckRunner: runner }: BaselineChecksDeps,
   options: { readonly ntpMaxSkewMs: number },
 ): Checks {
   const load = (): Promise<LoadedBaseline> => loadBaseline(baselinePath, trust.keys, host.clock.wallMs(), trust.hostId);
+  const modules = openCheckModules(modulesDirectory, trust.keys);
   return {
     run: async (only, signal) => {
       const loaded = await load();
-      const checks = only === null ? CHECKS : new Map([...CHECKS].filter(([name]) => only.includes(name)));
+      const all = checksOf(loaded, { modules, runner });
+      const checks = only === null ? all : new Map([...all].filter(([name]) => only.includes(name)));
       const results = await runChecks(loaded, { host, nowMs: host.clock.wallMs() }, signal, { checks });
       signal.throwIfAborted();
       const baseline = loaded.ok ? loaded.baseline : null;

@@ -129,7 +129,13 @@ async function start(t: TestContext, directory: string): Promise<Spine> {
   const guard = stack.use(connectGuard(paths.socket, signal));
   // The agent's eyes: what needs root comes from the guard, as on a real host.
   const checks = openBaselineChecks(
-    { host: { ...host, ...openGuardReaders(guard), files: host.files }, baselinePath: paths.baseline, trust },
+    {
+      host: { ...host, ...openGuardReaders(guard), files: host.files },
+      baselinePath: paths.baseline,
+      modulesDirectory: paths.checkModules,
+      trust,
+      customCheckRunner: null,
+    },
     { ntpMaxSkewMs: 5_000 },
   );
   const agent = stack.use(

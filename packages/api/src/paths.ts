@@ -4,6 +4,8 @@ export interface HostPaths {
   readonly agentConfig: string;
   readonly policy: string;
   readonly baseline: string;
+  /** Signed modules of custom checks. */
+  readonly checkModules: string;
   readonly trust: string;
   readonly guardState: string;
   readonly agentState: string;
@@ -24,6 +26,7 @@ export function hostPaths(root: string): HostPaths {
     agentConfig: at('/etc/holdfast/agent.toml'),
     policy: at('/etc/holdfast/policy.toml'),
     baseline: at('/etc/holdfast/baseline.dsse.json'),
+    checkModules: at('/etc/holdfast/checks'),
     trust: at('/etc/holdfast/trust.json'),
     guardState: at('/var/lib/holdfast/guard'),
     agentState: at('/var/lib/holdfast/agent'),

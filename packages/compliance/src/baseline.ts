@@ -8,6 +8,7 @@ import { InstantSchema, SEVERITIES, type Severity } from '@holdfast/evidence';
 import { z } from 'zod';
 import type { Check } from './check.ts';
 import { CHECKS } from './checks.ts';
+import { type CustomCheck, CustomCheckSchema, MAX_CUSTOM_CHECKS } from './custom/declaration.ts';
 import { parseStrictYaml, type Problem } from './strict-yaml.ts';
 
 /** C-03. */
@@ -38,7 +39,7 @@ const COMMON_KEYS: ReadonlySet<string> = new Set(Object.keys(Common.shape));
 
 /** C-05. Turns `fail` into `excepted` for what it names, until it expires. */
 const Exception = z.strictObject({
-  check: z.string().refine((name) => CHECKS.has(name), 'is no check'),
+  check: z.string().max(64),
   /** A finding kind such as `port-unexpected`; `null` for all of the check. */
   kind: z
     .string()
@@ -60,6 +61,11 @@ const Document = z.strictObject({
   hostId: z.string().regex(ID_PATTERN).nullable().default(null),
   created: InstantSchema,
   checks: z.record(z.string().max(64), z.record(z.string().max(64), z.unknown())),
+  /** C-14. Their severity, controls and exceptions are written as those of the built-in ones. */
+  customChecks: z
+    .array(CustomCheckSchema.extend({ severity: Common.shape.severity, controls: Common.shape.controls }))
+    .max(MAX_CUSTOM_CHECKS)
+    .default([]),
   exceptions: z.array(Exception).max(200).default([]),
 });
 
@@ -79,6 +85,7 @@ export interface Baseline {
   readonly hostId: string | null;
   readonly created: string;
   readonly sections: ReadonlyMap<string, BaselineSection>;
+  readonly customChecks: readonly CustomCheck[];
   readonly exceptions: readonly BaselineException[];
 }
 
@@ -110,14 +117,37 @@ export function parseBaseline(bytes: Uint8Array | string): ParsedBaseline {
     else problems.push(...section.problems);
   }
   if (document.success) {
-    if (sections.size === 0 && problems.length === 0) problems.push({ path: 'checks', message: 'names no check' });
-    problems.push(...exceptionProblems(document.data.exceptions, document.data.created));
+    const { customChecks, exceptions, created } = document.data;
+    if (sections.size + customChecks.length === 0 && problems.length === 0) {
+      problems.push({ path: 'checks', message: 'names no check' });
+    }
+    problems.push(...customCheckProblems(customChecks));
+    problems.push(...exceptionProblems(exceptions, created, new Set(customChecks.map((custom) => custom.name))));
   }
   if (!document.success || problems.length > 0) return refuse(problems);
-  const { version, name, hostId, created, exceptions } = document.data;
-  // In the order of CHECKS, whatever the order in the document.
-  const ordered = new Map([...CHECKS.keys()].flatMap((check) => entryOf(sections, check)));
-  return { ok: true, baseline: { version, name, hostId, created, sections: ordered, exceptions } };
+  const { version, name, hostId, created, customChecks, exceptions } = document.data;
+  // In the order of CHECKS, whatever the order in the document; those of the baseline's own after them.
+  const ordered = new Map([
+    ...[...CHECKS.keys()].flatMap((check) => entryOf(sections, check)),
+    ...customChecks.map((custom) => [custom.name, customSection(custom)] as const),
+  ]);
+  return { ok: true, baseline: { version, name, hostId, created, sections: ordered, customChecks, exceptions } };
+}
+
+type DeclaredCheck = z.infer<typeof Document>['customChecks'][number];
+
+/** A module asks for no remedy: what it finds needs a person (C-14). */
+function customSection({ severity, controls, title, module, inputs, config, limits }: DeclaredCheck): BaselineSection {
+  return { severity, controls, remediation: 'never', expectation: { title, module, inputs, config, limits } };
+}
+
+function customCheckProblems(customChecks: readonly DeclaredCheck[]): Problem[] {
+  const seen = new Set(CHECKS.keys());
+  return customChecks.flatMap(({ name }, index) => {
+    const isTaken = seen.has(name);
+    seen.add(name);
+    return isTaken ? [{ path: `customChecks.${index}.name`, message: 'is the name of another check' }] : [];
+  });
 }
 
 /**
@@ -170,14 +200,21 @@ function parseSection(name: string, raw: unknown): ParsedSection {
   return { ok: false, problems };
 }
 
-/** C-05: at most 90 days, counted from the making of the baseline. */
-function exceptionProblems(exceptions: readonly BaselineException[], created: string): Problem[] {
+/** C-05: of a check there is, and at most 90 days, counted from the making of the baseline. */
+function exceptionProblems(
+  exceptions: readonly BaselineException[],
+  created: string,
+  customNames: ReadonlySet<string>,
+): Problem[] {
   const latestMs = Date.parse(created) + MAX_EXCEPTION_DAYS * DAY_MS;
-  return exceptions.flatMap(({ expires }, index) =>
-    Date.parse(expires) <= latestMs
+  return exceptions.flatMap(({ check, expires }, index) => [
+    ...(CHECKS.has(check) || customNames.has(check)
       ? []
-      : [{ path: `exceptions.${index}.expires`, message: `is more than ${MAX_EXCEPTION_DAYS} days after created` }],
-  );
+      : [{ path: `exceptions.${index}.check`, message: 'is no check' }]),
+    ...(Date.parse(expires) <= latestMs
+      ? []
+      : [{ path: `exceptions.${index}.expires`, message: `is more than ${MAX_EXCEPTION_DAYS} days after created` }]),
+  ]);
 }
 
 function problemsOf(error: z.ZodError, prefix: readonly string[]): Problem[] {

@@ -6,6 +6,7 @@ export {
   MAX_BASELINE_BYTES,
   type ParsedBaseline,
   parseBaseline,
+  requireBaseline,
   REMEDIATION_POLICIES,
   type RemediationPolicy,
   remediationPolicyOf,
@@ -16,6 +17,21 @@ export { CHECKS } from './checks.ts';
 export { type ClockVerdict, judgeClock, MAX_SKEW_MS, MAX_TIME_SOURCES, MIN_TIME_ANSWERS } from './clock-sanity.ts';
 export { complianceOperations } from './compliance-operations.ts';
 export { FRAMEWORKS } from './control-mapping.ts';
+export {
+  type CheckModules,
+  checkModuleFileName,
+  openCheckModules,
+  signCheckModule,
+  verifyCheckModule,
+} from './custom/check-module.ts';
+export {
+  checksOf,
+  type CustomCheckOutcome,
+  type CustomCheckRunner,
+  type CustomCheckTask,
+  documentFor,
+} from './custom/custom-check.ts';
+export type { CustomCheck } from './custom/declaration.ts';
 export { diffBaselines } from './diff-baselines.ts';
 export { listBaselineFiles } from './list-baseline-files.ts';
 export type { ComplianceOperationDeps } from './operations/deps.ts';

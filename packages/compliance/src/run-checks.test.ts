@@ -34,6 +34,7 @@ function loadedFor(checks: readonly Check[], more: Partial<Baseline> = {}): Load
       hostId: null,
       created: '2026-03-01T12:00:00.000Z',
       sections: new Map(checks.map(({ name }) => [name, section])),
+      customChecks: [],
       exceptions: [],
       ...more,
     },

@@ -3,7 +3,8 @@ import { hostPaths } from '@holdfast/api';
 import { loadAgentConfig, loadTrust, openBaselineChecks, startAgent } from '@holdfast/agent';
 import { connectGuard } from '@holdfast/guard';
 import { systemClock } from '@holdfast/host-linux';
-import { currentBootId, openReader, type RootOption, VERSION } from '../host-wiring.ts';
+import { openCustomCheckRunner } from '../custom-check-runner.ts';
+import { currentBootId, isSimulated, openReader, type RootOption, VERSION } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 import { untilAborted } from '../until-aborted.ts';
 
@@ -13,8 +14,15 @@ export async function agent({ root }: RootOption, signal: AbortSignal): Promise<
   const trust = loadTrust(paths);
   using guard = connectGuard(paths.socket, signal);
   const host = await openReader(root, guard);
+  await using customCheckRunner = openCustomCheckRunner({ processSandbox: true }, signal);
   const checks = openBaselineChecks(
-    { host, baselinePath: paths.baseline, trust },
+    {
+      host,
+      baselinePath: paths.baseline,
+      modulesDirectory: paths.checkModules,
+      trust,
+      customCheckRunner: isSimulated(root) ? null : customCheckRunner,
+    },
     { ntpMaxSkewMs: config.ntpMaxSkewMs },
   );
   await using running = await startAgent(

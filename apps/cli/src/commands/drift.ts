@@ -1,9 +1,10 @@
 /** `holdfast drift`: every check now, on this host, against its pinned baseline. Looks only; seals nothing. */
 import { hostPaths } from '@holdfast/api';
 import { loadTrust } from '@holdfast/agent';
-import { CHECKS, type CheckResult, runChecks } from '@holdfast/compliance';
+import { type CheckResult, checksOf, openCheckModules, runChecks } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
 import { connectGuard } from '@holdfast/guard';
+import { openCustomCheckRunner } from '../custom-check-runner.ts';
 import { isSimulated, loadHostBaseline, openHost, openReader, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 
@@ -13,23 +14,26 @@ export async function runHostChecks(
   root: string,
   signal: AbortSignal,
 ): Promise<CheckResult[]> {
-  const unknown = names.find((name) => !CHECKS.has(name));
-  if (unknown !== undefined) {
-    throw new HoldfastError(`there is no such check; there are ${[...CHECKS.keys()].join(', ')}`, {
-      code: 'ERR_INPUT_INVALID',
-    });
-  }
   const paths = hostPaths(root);
   using guard = connectGuard(paths.socket, signal);
   const isPrivileged = isSimulated(root) || process.getuid?.() === 0;
   const host = isPrivileged ? await openHost(root) : await openReader(root, guard);
   const nowMs = host.clock.wallMs();
-  const loaded = await loadHostBaseline(paths, loadTrust(paths), nowMs);
-  const checks = names.length === 0 ? CHECKS : new Map([...CHECKS].filter(([name]) => names.includes(name)));
+  const trust = loadTrust(paths);
+  const loaded = await loadHostBaseline(paths, trust, nowMs);
+  await using runner = openCustomCheckRunner({ processSandbox: true }, signal);
+  const modules = openCheckModules(paths.checkModules, trust.keys);
+  const all = checksOf(loaded, { modules, runner: isSimulated(root) ? null : runner });
+  if (names.some((name) => !all.has(name))) {
+    throw new HoldfastError(`there is no such check; there are ${[...all.keys()].join(', ')}`, {
+      code: 'ERR_INPUT_INVALID',
+    });
+  }
+  const checks = names.length === 0 ? all : new Map([...all].filter(([name]) => names.includes(name)));
   return await runChecks(loaded, { host, nowMs }, signal, { checks });
 }
 
-const isGood = ({ status }: CheckResult): boolean =>
+export const isGood = ({ status }: CheckResult): boolean =>
   status === 'pass' || status === 'excepted' || status === 'not_applicable';
 
 export async function drift(
@@ -46,7 +50,7 @@ export async function drift(
   };
 }
 
-function formatResult({ check, status, severity, findings, startedMs, endedMs }: CheckResult): string {
+export function formatResult({ check, status, severity, findings, startedMs, endedMs }: CheckResult): string {
   const head = `${status.padEnd(14)} ${check} (${endedMs - startedMs} ms)${status === 'fail' ? `, ${severity}` : ''}`;
   const details = findings
     .filter((finding) => finding.status !== 'pass')

@@ -37,6 +37,11 @@ export const COMPLIANCE_ERRORS = {
     title: 'This account is never locked',
     text: 'The account is root or one that the signed baseline allows. If it should be locked, take it out of the baseline first.',
   },
+  ERR_CHECK_MODULE: {
+    remedy: 'fix-input',
+    title: 'The module of a custom check cannot be used',
+    text: 'The signed module is not in the directory `checks` beside the baseline, is larger than 4 MiB, is not signed by a key pinned for the purpose `baseline` and valid now, or is not the one whose digest the baseline names. It was not run. Sign it with `holdfast check sign` and install the file it writes.',
+  },
   ERR_RESTORE_SOURCE_MISSING: {
     remedy: 'fix-input',
     title: 'There is no copy to restore from',
