@@ -2,7 +2,7 @@
  * How a runner process is started: this Node, with V8 held to what the gate lets pass. The flags are a
  * second bound behind the rewriter's, and the permission model a second one behind the sandbox.
  */
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,11 +16,18 @@ const OLD_SPACE_MIB = 512;
 
 const packageOf = (name: string): string => dirname(dirname(realpathSync(fileURLToPath(import.meta.resolve(name)))));
 
+/** Where packages of this name are found by it: the nearest directory of links above this file. */
+function linksAbove(directory: string): string {
+  const links = join(directory, 'node_modules/@holdfast');
+  return existsSync(links) || directory === '/' ? links : linksAbove(dirname(directory));
+}
+
 /** Sources and the packages they import; read-only, and nothing else of the installation. */
 export const RUNNER_SOURCES: readonly string[] = [
   dirname(import.meta.dirname),
   packageOf('@holdfast/wasm'),
   packageOf('@holdfast/core'),
+  linksAbove(import.meta.dirname),
 ];
 
 /** Empty but for what stops Node and OpenSSL from reading configuration. */

@@ -8,6 +8,8 @@ import { isHoldfastError } from '@holdfast/core';
 import {
   admitModule,
   compileAdmitted,
+  DEFAULT_MODULE_LIMITS,
+  DEFAULT_RUN_LIMITS,
   type CompiledModule,
   type GuestDirectory,
   OFFERED_IMPORTS,
@@ -93,6 +95,22 @@ function runTask(task: SentTask): void {
   );
 }
 
+/** `(module (func (export "_start")))` */
+const EMPTY_PROGRAM = Buffer.from('0061736d0100000001040160000003020100070a01065f737461727400000a040102000b', 'hex');
+
+/** One run before the first task: proves that runs are possible in here, and compiles our own code. */
+function rehearse(): void {
+  const admitted = admitModule(EMPTY_PROGRAM, OFFERED_IMPORTS, DEFAULT_MODULE_LIMITS);
+  const capabilities = {
+    ...{ args: [], env: {}, stdin: new Uint8Array(), directories: [] },
+    clock: { kind: 'fuel', startNs: 0n, fuelPerNs: 1 },
+    randomness: { kind: 'system' },
+  } as const;
+  const { exitCode } = runModule(compileAdmitted(admitted), { capabilities, limits: DEFAULT_RUN_LIMITS });
+  if (exitCode !== 0) throw new Error('the rehearsal did not end well');
+}
+
+rehearse();
 send({ type: 'ready' });
 for (let task = receive(); task !== undefined; task = receive()) {
   try {

@@ -11,7 +11,7 @@ const MIB = 1_048_576;
 const NODE_BYTES = 640 * MIB;
 
 /** Reads its own sources, and nothing else: no writable file, no network, no program to start. */
-export function wasmRunnerProfile(maxMemoryBytes: number): SandboxProfile {
+export function wasmRunnerProfile(maxMemoryBytes: number, user: string): SandboxProfile {
   return SandboxProfileSchema.parse({
     name: 'wasm-runner',
     description: 'Hosts untrusted WebAssembly: computes, and talks to its parent over two pipes.',
@@ -30,15 +30,25 @@ export function wasmRunnerProfile(maxMemoryBytes: number): SandboxProfile {
       outputBytes: 64 * MIB,
     },
     env: RUNNER_ENV,
+    user,
   });
 }
 
+export interface SandboxRunnerOptions {
+  readonly maxMemoryBytes: number;
+  /** Set-up sandboxes that wait, without a Node in them. */
+  readonly warmSlots: number;
+  /** Of the host, unprivileged, for this only. */
+  readonly user: string;
+}
+
+/** @throws `ERR_SANDBOX_MISSING`, `ERR_SANDBOX_PROFILE` */
 export async function sandboxRunnerHost(
   sandbox: Sandbox,
-  { maxMemoryBytes, warmSlots }: { readonly maxMemoryBytes: number; readonly warmSlots: number },
+  { maxMemoryBytes, warmSlots, user }: SandboxRunnerOptions,
   signal: AbortSignal,
 ): Promise<RunnerHost> {
-  const profile = wasmRunnerProfile(maxMemoryBytes);
+  const profile = wasmRunnerProfile(maxMemoryBytes, user);
   await sandbox.warm(profile, warmSlots, signal);
   return {
     layers: profile.require,
