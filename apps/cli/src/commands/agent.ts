@@ -3,7 +3,7 @@ import { hostPaths } from '@holdfast/api';
 import { loadAgentConfig, loadTrust, openBaselineChecks, startAgent } from '@holdfast/agent';
 import { connectGuard } from '@holdfast/guard';
 import { systemClock } from '@holdfast/host-linux';
-import { openCustomCheckRunner } from '../custom-check-runner.ts';
+import { openCustomCheckRunner, openSpawnedHost } from '../custom-check-runner.ts';
 import { currentBootId, isSimulated, openReader, type RootOption, VERSION } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 import { untilAborted } from '../until-aborted.ts';
@@ -14,7 +14,7 @@ export async function agent({ root }: RootOption, signal: AbortSignal): Promise<
   const trust = loadTrust(paths);
   using guard = connectGuard(paths.socket, signal);
   const host = await openReader(root, guard);
-  await using customCheckRunner = openCustomCheckRunner({ processSandbox: true }, signal);
+  await using customCheckRunner = openCustomCheckRunner(() => openSpawnedHost(paths.spawnerSocket, signal));
   const checks = openBaselineChecks(
     {
       host,

@@ -11,10 +11,11 @@ import {
 } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
 import { loadSigner, sha256Hex } from '@holdfast/crypto';
-import { openCustomCheckRunner } from '../custom-check-runner.ts';
+import { MAX_CHECK_MEMORY_BYTES, openCustomCheckRunner } from '../custom-check-runner.ts';
 import { openHost, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 import { baselineKeyPath } from '../server-state.ts';
+import { openRunnerHost } from '../wasm-host.ts';
 import { formatResult, isGood } from './drift.ts';
 
 function readInput(file: string): Uint8Array {
@@ -58,7 +59,7 @@ export async function test(file: string, options: TestOptions, signal: AbortSign
     throw new HoldfastError('the baseline declares no custom check of this name', { code: 'ERR_INPUT_INVALID' });
   }
   const loaded = { ok: true, baseline: { ...parsed, customChecks }, hash: sha256Hex(yaml), keyId: 'unsigned' } as const;
-  await using runner = openCustomCheckRunner(options, signal);
+  await using runner = openCustomCheckRunner(() => openRunnerHost(options, MAX_CHECK_MEMORY_BYTES, signal));
   const all = checksOf(loaded, { modules: { load: async () => module }, runner });
   const checks = new Map([...all].filter(([name]) => name === options.name));
   const host = await openHost(options.root);

@@ -4,7 +4,7 @@ import { loadTrust } from '@holdfast/agent';
 import { type CheckResult, checksOf, openCheckModules, runChecks } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
 import { connectGuard } from '@holdfast/guard';
-import { openCustomCheckRunner } from '../custom-check-runner.ts';
+import { openCustomCheckRunner, openSpawnedHost } from '../custom-check-runner.ts';
 import { isSimulated, loadHostBaseline, openHost, openReader, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 
@@ -21,7 +21,7 @@ export async function runHostChecks(
   const nowMs = host.clock.wallMs();
   const trust = loadTrust(paths);
   const loaded = await loadHostBaseline(paths, trust, nowMs);
-  await using runner = openCustomCheckRunner({ processSandbox: true }, signal);
+  await using runner = openCustomCheckRunner(() => openSpawnedHost(paths.spawnerSocket, signal));
   const modules = openCheckModules(paths.checkModules, trust.keys);
   const all = checksOf(loaded, { modules, runner: isSimulated(root) ? null : runner });
   if (names.some((name) => !all.has(name))) {
