@@ -148,16 +148,19 @@ describe('declared commands', { ...suite, concurrency: false, timeout: 240_000 }
     assert.doesNotMatch(await confined(), /sleep|timeout/);
   });
 
+  const stalls = async () =>
+    (await site.evidence({ kind: 'command' })).filter(({ operation }) => operation === 'exec.stall');
+
   for (const unit of ['holdfast-guard.service', 'holdfast-spawner.service']) {
     it(`G-31, X-07: kill -9 of ${unit} ends the command with it, and one statement says so`, async () => {
-      const before = new Set((await site.evidence({ kind: 'command' })).map(({ bundleId }) => bundleId));
+      const before = new Set((await stalls()).map(({ bundleId }) => bundleId));
       const stalled = asDemo('stall');
       await eventually('the command runs', async () => (/sleep/.test(await confined()) ? true : undefined));
       await site.lab.killUnit(HOST, unit, never);
       assert.notEqual((await stalled).exitCode, 0);
       await eventually('nothing of it is left', async () => (/sleep/.test(await confined()) ? undefined : true));
       const rows = await eventually('its evidence arrives', async () => {
-        const fresh = (await site.evidence({ kind: 'command' })).filter(({ bundleId }) => !before.has(bundleId));
+        const fresh = (await stalls()).filter(({ bundleId }) => !before.has(bundleId));
         return fresh.length > 0 ? fresh : undefined;
       });
       assert.deepEqual(

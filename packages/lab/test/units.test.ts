@@ -136,6 +136,7 @@ describe('systemd units', { ...suite, concurrency: false, timeout: 120_000 }, ()
 
   it('X-02: the spawner’s unit lets it make every layer of a sandbox and no more', async () => {
     await replaceProgram('holdfast-spawner.service', NODE, '--no-warnings', `${PROBES}/spawner-probe.ts`);
+    await lab.stopUnit('web-1', 'holdfast-spawner.service', signal); // the guard's unit wants it
     await lab.startUnit('web-1', 'holdfast-spawner.service', signal);
     const outcomes = await readOutcomes('/run/holdfast/spawner-probe.json');
     assertContained(outcomes);
