@@ -4,7 +4,7 @@
  * module is made here: many functions of ordinary code, some 3 MB.
  */
 import { costOf, median } from '@holdfast/testing';
-import binaryen from 'binaryen';
+import binaryen from 'assemblyscript/binaryen';
 import wabt from 'wabt';
 import { wasmApi } from '../src/engine/web-assembly.ts';
 import { admitModule, DEFAULT_MODULE_LIMITS } from '../src/index.ts';
