@@ -2,9 +2,6 @@
 import { openSandbox } from '@holdfast/sandbox';
 import { plainRunnerHost, type RunnerHost, sandboxRunnerHost } from '@holdfast/wasm-runner';
 
-/** As the default of sandbox profiles. */
-const SANDBOX_USER = 'holdfast-sandbox';
-
 /**
  * Fails closed: without the wall nothing runs unless a person says so (X-04, X-15).
  *
@@ -21,7 +18,7 @@ export async function openRunnerHost(
   }
   const sandbox = await openSandbox();
   try {
-    const host = await sandboxRunnerHost(sandbox, { maxMemoryBytes, warmSlots: 1, user: SANDBOX_USER }, signal);
+    const host = await sandboxRunnerHost(sandbox, { maxMemoryBytes, warmSlots: 1 }, signal);
     return { ...host, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
   } catch (error) {
     await sandbox[Symbol.asyncDispose]();

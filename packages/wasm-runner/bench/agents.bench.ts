@@ -175,9 +175,10 @@ async function serialisationMs(): Promise<number> {
   return percentile(times, 95);
 }
 
+const microseconds = (ms: number): string => `${(ms * 1_000).toFixed(2)} µs`;
+
 export async function bench() {
   const { agents, mib } = await agentsAtOnce();
-  const microseconds = (ms: number): string => `${(ms * 1_000).toFixed(2)} µs`;
   const rows: Row[] = [
     atMost('agent spawn from the warm pool, p95', percentile(await spawnMs(), 95), 50, milliseconds),
     atLeast(

@@ -85,7 +85,14 @@ export function openWasmRunner(
     const assignment = {
       task: {
         moduleSha256: sha256(task.module),
-        ...{ entry, args, env, stdin, randomness, moduleLimits, runLimits, hashMemory },
+        entry,
+        args,
+        env,
+        stdin,
+        randomness,
+        moduleLimits,
+        runLimits,
+        hashMemory,
         clock: guestClock,
         directories: grants.sent,
       },

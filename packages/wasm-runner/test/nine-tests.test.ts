@@ -66,6 +66,8 @@ function residentKib(pid: number): number {
   return Number(kib);
 }
 
+const mean = (times: readonly number[]): number => times.reduce((sum, ms) => sum + ms, 0) / times.length;
+
 describe('the nine tests', () => {
   it('X-17: 1. file system isolation', async (t) => {
     const runner = openTestRunner(t);
@@ -128,7 +130,6 @@ describe('the nine tests', () => {
       return performance.now() - startMs;
     };
     const [fast, slow] = [['guest'], ['guest', 'secret']];
-    const mean = (times: number[]): number => times.reduce((sum, ms) => sum + ms, 0) / times.length;
     const measure = async (runs: number, gridMs: number): Promise<number> => {
       const [fastMs, slowMs]: [number[], number[]] = [[], []];
       for (let n = 0; n < runs; n++) {

@@ -36,10 +36,10 @@ it(`X-14: ${OPENS} opens against a racing renamer, none of them outside`, async 
   writeFileSync(join(base, 'granted/a/b/file'), 'inside');
   writeFileSync(join(base, 'outside/file'), 'ESCAPE');
   const racer = spawn(process.execPath, ['-e', RACER, base], { stdio: 'ignore', env: {} });
-  t.after(async () => {
-    if (racer.exitCode !== null || racer.signalCode !== null) return;
+  await using cleanup = new AsyncDisposableStack(); // before the directory goes, which cannot while somebody renames in it
+  cleanup.defer(async () => {
     racer.kill('SIGKILL');
-    await once(racer, 'exit');
+    if (racer.exitCode === null && racer.signalCode === null) await once(racer, 'exit');
   });
   await once(racer, 'spawn');
 

@@ -122,6 +122,9 @@ function parseGrant(text: string): DirectoryGrant {
     : { ...shared, mode: 'read-only', ...READ_QUOTA };
 }
 
+const note = (text: string): void => void process.stderr.write(`holdfast: ${text}\n`);
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
 /** @returns how many changes were written */
 function commit({ directories }: WasmTask, { changes }: WasmTaskResult): number {
   for (const [index, { hostPath }] of directories.entries()) {
@@ -138,7 +141,6 @@ function show(
 ): void {
   process.stdout.write(stdout);
   process.stderr.write(stderr);
-  const note = (text: string): void => void process.stderr.write(`holdfast: ${text}\n`);
   if (error !== null) note(`the module was ended: ${error.detail} [${error.code}]`);
   if (truncated) note('its output reached the cap; the rest was dropped');
   if (changes.length > committed) note(`${changes.length} changes to its copies of directories were not written back`);
@@ -154,7 +156,6 @@ function dataOf(
   { stdout, stderr, changes, fuelLeft, usage: used, layers, ...result }: WasmTaskResult,
   committed: number,
 ) {
-  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
   return {
     ...result,
     processSandbox: layers.length > 0,

@@ -20,6 +20,8 @@ function tree(t: TestContext, limits = LIMITS) {
   return { base, root, broker };
 }
 
+const count = (): number => readdirSync('/proc/self/fd').length;
+
 describe('directory broker', () => {
   it('X-14: serves files and directories below the grant', (t) => {
     const { broker } = tree(t);
@@ -110,7 +112,6 @@ describe('directory broker', () => {
 
   it('leaves no descriptor behind', (t) => {
     const { root } = tree(t);
-    const count = (): number => readdirSync('/proc/self/fd').length;
     const before = count();
     const broker = openDirectoryBroker(root, LIMITS);
     broker.open(['sub', 'file']);

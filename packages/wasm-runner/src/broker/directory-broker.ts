@@ -71,6 +71,8 @@ const describe = (stats: BigIntStats): FileStat => ({
   modifiedNs: stats.mtimeNs,
 });
 
+const pathOf = (descriptor: number): string => readlinkSync(`/proc/self/fd/${descriptor}`);
+
 /**
  * Whether the name by which a file was opened still stands. Called after its link count was seen to
  * be one: only then is that one name this one, and not that of a file outside which somebody linked
@@ -80,7 +82,6 @@ const describe = (stats: BigIntStats): FileStat => ({
  * directory is read in between, which waits for that lock, and the path compared after it.
  */
 function stillHasItsName(fd: number, directory: number, name: string): boolean {
-  const pathOf = (descriptor: number): string => readlinkSync(`/proc/self/fd/${descriptor}`);
   {
     using entries = opendirSync(`/proc/self/fd/${directory}`);
     entries.readSync();

@@ -141,7 +141,7 @@ export class RunnerPool implements AsyncDisposable {
 
   /** Makes room by ending idle processes of other tenants where it must. */
   #serve(): void {
-    for (const waiter of [...this.#waiters]) {
+    for (const waiter of this.#waiters.slice()) {
       const runner = this.#take(waiter.tenant);
       if (runner === undefined) continue;
       this.#forget(waiter);

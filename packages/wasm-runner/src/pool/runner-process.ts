@@ -176,7 +176,7 @@ function refusal({ code, text, fields }: Extract<ParsedMessage, { type: 'refused
 }
 
 /** @throws `ERR_WASM_RUNNER` for a directory that is not brokered: our own client never asks for one */
-function ask(brokers: Assignment['brokers'], call: Exclude<RunnerCall, { op: 'module' }>): unknown {
+function ask(brokers: Assignment['brokers'], call: Exclude<RunnerCall, { op: 'module' }>) {
   const broker = brokers[call.directory];
   if (broker === undefined) throw brokenProtocol('directory');
   switch (call.op) {
@@ -191,6 +191,7 @@ function ask(brokers: Assignment['brokers'], call: Exclude<RunnerCall, { op: 'mo
     case 'read':
       return broker.read(call.handle, call.offset, call.length);
     case 'close':
-      return broker.close(call.handle);
+      broker.close(call.handle);
+      return null;
   }
 }

@@ -102,7 +102,10 @@ const EMPTY_PROGRAM = Buffer.from('0061736d0100000001040160000003020100070a01065
 function rehearse(): void {
   const admitted = admitModule(EMPTY_PROGRAM, OFFERED_IMPORTS, DEFAULT_MODULE_LIMITS);
   const capabilities = {
-    ...{ args: [], env: {}, stdin: new Uint8Array(), directories: [] },
+    args: [],
+    env: {},
+    stdin: new Uint8Array(),
+    directories: [],
     clock: { kind: 'fuel', startNs: 0n, fuelPerNs: 1 },
     randomness: { kind: 'system' },
   } as const;
@@ -122,7 +125,7 @@ for (let task = receive(); task !== undefined; task = receive()) {
     send({
       type: 'refused',
       code: error.code,
-      text: String(printable(error.message)),
+      text: printable(error.message),
       fields: Object.fromEntries(fields),
     });
   }

@@ -11,7 +11,7 @@ const MIB = 1_048_576;
 const NODE_BYTES = 640 * MIB;
 
 /** Reads its own sources, and nothing else: no writable file, no network, no program to start. */
-export function wasmRunnerProfile(maxMemoryBytes: number, user: string): SandboxProfile {
+export function wasmRunnerProfile(maxMemoryBytes: number, user?: string): SandboxProfile {
   return SandboxProfileSchema.parse({
     name: 'wasm-runner',
     description: 'Hosts untrusted WebAssembly: computes, and talks to its parent over two pipes.',
@@ -30,7 +30,7 @@ export function wasmRunnerProfile(maxMemoryBytes: number, user: string): Sandbox
       outputBytes: 64 * MIB,
     },
     env: RUNNER_ENV,
-    user,
+    ...(user === undefined ? {} : { user }),
   });
 }
 
@@ -38,8 +38,8 @@ export interface SandboxRunnerOptions {
   readonly maxMemoryBytes: number;
   /** Set-up sandboxes that wait, without a Node in them. */
   readonly warmSlots: number;
-  /** Of the host, unprivileged, for this only. */
-  readonly user: string;
+  /** Of the host; that of sandbox profiles when left out. */
+  readonly user?: string;
 }
 
 /** @throws `ERR_SANDBOX_MISSING`, `ERR_SANDBOX_PROFILE` */

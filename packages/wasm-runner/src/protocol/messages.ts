@@ -144,7 +144,9 @@ export function parseMessage(payload: Buffer): ParsedMessage {
     ...rest,
     stdout,
     stderr,
-    changes: changes.map(({ hasBytes, ...change }) => ({ ...change, bytes: hasBytes ? take() : null })),
+    changes: changes.map(({ directory, path, kind, change, hasBytes }) => {
+      return { directory, path, kind, change, bytes: hasBytes ? take() : null };
+    }),
   };
   if (pieces.length > 0) throw brokenProtocol('bytes');
   return { type: 'result', result };

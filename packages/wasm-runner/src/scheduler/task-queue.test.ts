@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert as assertProperty, boolean, constantFrom, integer, property, record } from 'fast-check';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AGEING_MS, TASK_PRIORITIES, type TaskPriority, TaskQueue } from './task-queue.ts';
@@ -34,16 +34,16 @@ describe('task queue', () => {
   });
 
   it('X-19: nothing starves: a task only waits for those that came at most 99 points after it', () => {
-    const arrivals = fc.array(
-      fc.record({
-        priority: fc.constantFrom(...priorities),
-        gapMs: fc.integer({ min: 0, max: 20_000 }),
-        take: fc.boolean(),
+    const arrivals = array(
+      record({
+        priority: constantFrom(...priorities),
+        gapMs: integer({ min: 0, max: 20_000 }),
+        take: boolean(),
       }),
       { maxLength: 200 },
     );
-    fc.assert(
-      fc.property(arrivals, (steps) => {
+    assertProperty(
+      property(arrivals, (steps) => {
         const queue = new TaskQueue<{ priority: TaskPriority; atMs: number; n: number }>();
         const waiting = new Set<{ priority: TaskPriority; atMs: number; n: number }>();
         const take = (nowMs: number): void => {

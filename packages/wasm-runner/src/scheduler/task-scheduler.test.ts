@@ -26,7 +26,7 @@ function world(run: (task: string, signal: AbortSignal) => Promise<string>, opti
   const pass = async (ms: number): Promise<void> => {
     await turn();
     nowMs += ms;
-    for (const [then, atMs] of [...timers]) {
+    for (const [then, atMs] of timers) {
       if (atMs > nowMs) continue;
       timers.delete(then);
       then();

@@ -56,6 +56,8 @@ export interface TaskScheduler<Task, Result> {
   drain(graceMs?: number): Promise<void>;
 }
 
+const drained = (): HoldfastError => new HoldfastError('the task service is stopping', { code: 'ERR_TASK_DRAINED' });
+
 export function createTaskScheduler<Task, Result>(
   { run, clock, after }: SchedulerDeps<Task, Result>,
   { concurrency, maxWaiting, maxDeadLetters }: SchedulerOptions,
@@ -66,8 +68,6 @@ export function createTaskScheduler<Task, Result>(
   const stop = new AbortController();
   const idle = Promise.withResolvers<void>();
   let [nextId, running, draining] = [1, 0, false];
-
-  const drained = (): HoldfastError => new HoldfastError('the task service is stopping', { code: 'ERR_TASK_DRAINED' });
 
   function bury({ id, task, priority, tries, reject }: Entry<Task, Result>, error: unknown): void {
     dead.set(id, { id, task, priority, tries, error });
