@@ -1,14 +1,16 @@
 /**
  * The control groups of one spawner (X-02, X-07): a group per slot in every hierarchy, its limits, what
- * was used in it, and its removal. Version 1 and 2 differ in file names and units only; the table
- * below says how. Reads and writes are synchronous: they go to the kernel, not to a disk.
+ * was used in it, and its removal. Version 1 and 2 differ in file names and units only; see
+ * `group-files.ts`. Reads and writes are synchronous: they go to the kernel, not to a disk.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Measured } from '../sandbox.ts';
-import { formatGroupName, parseGroupName, parseStartTicks, type SpawnerIdentity } from './group-name.ts';
+import { CPU_MS, IO_BYTES, LIMITS, OOM_KILLS, parsePids, PEAK_MEMORY_BYTES, SWAP_LIMIT } from './group-files.ts';
+import { formatGroupName, parseGroupName, type SpawnerIdentity } from './group-name.ts';
 import { type Controller, type Hierarchy, listHierarchies, unifiedNames } from './hierarchies.ts';
+import { hasEnded, readIdentity } from './spawner-identity.ts';
 
 const SUBTREE = 'holdfast-spawner';
 /** Where a version 2 spawner moves itself: groups with processes cannot have children with controllers. */
@@ -16,6 +18,8 @@ const OWN_LEAF = 'holdfast-spawner-self';
 /** How long the kernel may take to let go of a group whose last process has just ended. */
 const REMOVE_TRIES = 200;
 const REMOVE_PAUSE_MS = 5;
+/** linux/magic.h: CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC. */
+const FILE_SYSTEM_TYPE = { 1: 0x27_e0eb, 2: 0x6367_7270 } as const;
 
 export interface GroupLimits {
   readonly memoryBytes: number;
@@ -60,20 +64,30 @@ export class ControlGroups {
    * Finds or makes the subtree in every hierarchy that can be written.
    *
    * @param hierarchies as found by `readHierarchies`, or given for a host whose groups are elsewhere
+   * @param typeOf what kind of file system holds a directory; see statfs(2)
    * @returns a reason instead when memory and processes cannot both be limited
    */
-  static open(hierarchies: readonly Hierarchy[], identity = readIdentity()): ControlGroups | { readonly none: string } {
+  static open(
+    hierarchies: readonly Hierarchy[],
+    identity = readIdentity(),
+    typeOf = (directory: string): number => statfsSync(directory).type,
+  ): ControlGroups | { readonly none: string } {
     const parents: Hierarchy[] = [];
     const refused: string[] = [];
     for (const hierarchy of hierarchies) {
       try {
-        parents.push(openSubtree(hierarchy));
+        // Anything else takes our directories and files as well, and limits nothing (X-04).
+        if (typeOf(hierarchy.directory) !== FILE_SYSTEM_TYPE[hierarchy.version]) {
+          refused.push(`${hierarchy.directory} (no control groups of version ${hierarchy.version})`);
+          continue;
+        }
+        parents.push(openSubtree(hierarchy, identity));
       } catch (error) {
         refused.push(`${hierarchy.directory} (${reasonOf(error)})`);
       }
     }
-    const controllers = parents.flatMap((parent) => parent.controllers);
-    const missing = (['memory', 'pids'] as const).filter((controller) => !controllers.includes(controller));
+    const controllers = new Set(parents.flatMap((parent) => parent.controllers));
+    const missing = (['memory', 'pids'] as const).filter((controller) => !controllers.has(controller));
     if (missing.length === 0) return new ControlGroups(parents, identity);
     const why = refused.length === 0 ? 'is mounted in no hierarchy' : `cannot be used: ${refused.join(', ')}`;
     return { none: `${missing.join(' and ')} ${why}` };
@@ -93,7 +107,7 @@ export class ControlGroups {
       }
       limit(locations, limits);
     } catch (error) {
-      for (const directory of made) rmdirSync(directory);
+      for (const directory of made) void removeDirectory(directory);
       throw error;
     }
     return new Group(locations, made);
@@ -101,17 +115,16 @@ export class ControlGroups {
 
   /** Ends what killed spawners left running, and removes their groups (X-07). @returns how many */
   async sweep(): Promise<number> {
-    let removed = 0;
-    for (const { directory: parent } of this.#parents) {
-      for (const name of readdirSync(parent)) {
-        const owner = parseGroupName(name);
-        if (owner === undefined || owner.pidNamespace !== this.#identity.pidNamespace || isAlive(owner)) continue;
-        const directory = join(parent, name);
-        for (const pid of readPids(directory)) killQuietly(pid);
-        if (await removeDirectory(directory)) removed += 1;
-      }
-    }
-    return removed;
+    const left = this.#parents.flatMap(({ directory }) =>
+      readdirSync(directory)
+        .filter((name) => {
+          const owner = parseGroupName(name);
+          return owner !== undefined && hasEnded(owner, this.#identity);
+        })
+        .map((name) => join(directory, name)),
+    );
+    const gone = await Promise.all(left.map((directory) => removeDirectory(directory, killAll)));
+    return gone.filter(Boolean).length;
   }
 }
 
@@ -141,43 +154,20 @@ class Group implements ControlGroup {
   }
 
   usage(): GroupUsage {
-    const io = this.#bytesOfIo();
+    const io = this.#read('blkio', IO_BYTES);
+    const oomKills = this.#read('memory', OOM_KILLS);
     return {
-      cpuMs: this.#read('cpuacct', {
-        1: ['cpuacct.usage', (text) => Number(text) / 1e6],
-        2: ['cpu.stat', (text) => field(text, 'usage_usec') / 1e3],
-      }),
-      peakMemoryBytes: this.#read('memory', {
-        1: ['memory.max_usage_in_bytes', Number],
-        2: ['memory.peak', Number],
-      }),
+      cpuMs: this.#read('cpuacct', CPU_MS),
+      peakMemoryBytes: this.#read('memory', PEAK_MEMORY_BYTES),
       readBytes: 'unknown' in io ? io : { value: io.value.read },
       writtenBytes: 'unknown' in io ? io : { value: io.value.written },
-      oomKills: this.#oomKills(),
+      oomKills: 'value' in oomKills ? oomKills.value : 0,
     };
   }
 
   async remove(): Promise<boolean> {
-    const gone = await Promise.all(this.#directories.map(removeDirectory));
+    const gone = await Promise.all(this.#directories.map((directory) => removeDirectory(directory)));
     return gone.every(Boolean);
-  }
-
-  #oomKills(): number {
-    const kills = this.#read('memory', {
-      1: ['memory.oom_control', (text) => field(text, 'oom_kill')],
-      2: ['memory.events', (text) => field(text, 'oom_kill')],
-    });
-    return 'value' in kills ? kills.value : 0;
-  }
-
-  #bytesOfIo(): Measured<{ readonly read: number; readonly written: number }> {
-    return this.#read('blkio', {
-      1: [
-        'blkio.throttle.io_service_bytes_recursive',
-        (text) => ({ read: sum(text, /^\d+:\d+ Read (\d+)$/gm), written: sum(text, /^\d+:\d+ Write (\d+)$/gm) }),
-      ],
-      2: ['io.stat', (text) => ({ read: sum(text, /\brbytes=(\d+)/g), written: sum(text, /\bwbytes=(\d+)/g) })],
-    });
   }
 
   #read<T>(
@@ -213,27 +203,14 @@ export function readHierarchies(): readonly Hierarchy[] {
   }
 }
 
-function readIdentity(): SpawnerIdentity {
-  const pidNamespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
-  const startTicks = parseStartTicks(readFileSync('/proc/self/stat', 'utf8')) ?? '0';
-  return { pidNamespace, pid: process.pid, startTicks };
-}
-
-function isAlive({ pid, startTicks }: SpawnerIdentity): boolean {
-  try {
-    return parseStartTicks(readFileSync(`/proc/${pid}/stat`, 'utf8')) === startTicks;
-  } catch {
-    return false; // no such process
-  }
-}
-
-function openSubtree(hierarchy: Hierarchy): Hierarchy {
+function openSubtree(hierarchy: Hierarchy, identity: SpawnerIdentity): Hierarchy {
   const directory = join(hierarchy.directory, SUBTREE);
   if (hierarchy.version === 2) delegate(hierarchy.directory, hierarchy.controllers);
   mkdirSync(directory, { recursive: true });
   if (hierarchy.version === 2) delegate(directory, hierarchy.controllers);
-  // A group that can be made can be written: whether it can is found out by making one.
-  const trial = join(directory, `trial-${process.pid}`);
+  // A group that can be made can be written: whether it can is found out by making one, under a name
+  // that `sweep` knows should we be killed right here.
+  const trial = join(directory, formatGroupName(identity, 0));
   mkdirSync(trial);
   rmdirSync(trial);
   return { ...hierarchy, directory };
@@ -258,34 +235,35 @@ function delegate(directory: string, controllers: readonly Controller[]): void {
 }
 
 function limit(locations: ReadonlyMap<Controller, Location>, { memoryBytes, processes }: GroupLimits): void {
-  const set = (controller: Controller, files: Readonly<Record<1 | 2, string>>, value: number): void => {
+  const set = (controller: keyof typeof LIMITS, value: number): void => {
     const location = locations.get(controller);
-    if (location !== undefined) writeFileSync(join(location.directory, files[location.version]), `${value}`);
+    if (location !== undefined)
+      writeFileSync(join(location.directory, LIMITS[controller][location.version]), `${value}`);
   };
-  set('memory', { 1: 'memory.limit_in_bytes', 2: 'memory.max' }, memoryBytes);
+  set('memory', memoryBytes);
   setSwap(locations.get('memory'), memoryBytes);
-  set('pids', { 1: 'pids.max', 2: 'pids.max' }, processes + 1); // and the launcher
+  set('pids', processes + 1); // and the launcher
 }
 
-/** Without these files the kernel accounts no swap; then there is none to limit. */
 function setSwap(location: Location | undefined, memoryBytes: number): void {
   if (location === undefined) return;
-  const [file, bytes] =
-    location.version === 1 ? ['memory.memsw.limit_in_bytes', memoryBytes] : (['memory.swap.max', 0] as const);
+  const { file, bytes } = SWAP_LIMIT[location.version];
   const path = join(location.directory, file);
-  if (existsSync(path)) writeFileSync(path, `${bytes}`);
+  if (existsSync(path)) writeFileSync(path, `${bytes(memoryBytes)}`);
 }
 
 function readPids(directory: string): readonly number[] {
   try {
-    return readFileSync(join(directory, 'cgroup.procs'), 'ascii').split('\n').filter(Boolean).map(Number);
+    return parsePids(readFileSync(join(directory, 'cgroup.procs'), 'ascii'));
   } catch {
     return []; // removed by somebody else: nothing is in it
   }
 }
 
-async function removeDirectory(directory: string): Promise<boolean> {
+/** @param empty called before every try. @returns false when the group stayed */
+async function removeDirectory(directory: string, empty?: (directory: string) => void): Promise<boolean> {
   for (let tries = 0; tries < REMOVE_TRIES; tries++) {
+    empty?.(directory);
     try {
       rmdirSync(directory);
       return true;
@@ -298,11 +276,14 @@ async function removeDirectory(directory: string): Promise<boolean> {
   return false;
 }
 
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // ended by itself
+/** Once is not enough for what forks while it is looked at; process 1 of a sandbox takes all of it along. */
+function killAll(directory: string): void {
+  for (const pid of readPids(directory)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // ended by itself
+    }
   }
 }
 
@@ -312,16 +293,4 @@ function isBusy(error: unknown): boolean {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'failed';
-}
-
-/** The number after `name` in a flat keyed file. */
-function field(text: string, name: string): number {
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
-  return line === undefined ? Number.NaN : Number(line.slice(name.length + 1));
-}
-
-function sum(text: string, pattern: RegExp): number {
-  let total = 0;
-  for (const [, digits] of text.matchAll(pattern)) total += Number(digits);
-  return total;
 }

@@ -94,8 +94,9 @@ function unescape(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCodePoint(Number.parseInt(digits, 8)));
 }
 
-/** `null` when the own group lies outside of what is mounted here. */
+/** `null` when the own group lies outside of what is mounted here, or of our cgroup namespace: `/..` is then how its path starts. */
 function directoryOf({ root, mountPoint }: CgroupMount, path: string): string | null {
+  if (path.split('/').includes('..')) return null;
   const prefix = root === '/' ? '' : root;
   if (path !== prefix && !path.startsWith(`${prefix}/`)) return null;
   const below = path.slice(prefix.length);
@@ -104,7 +105,10 @@ function directoryOf({ root, mountPoint }: CgroupMount, path: string): string | 
 
 function parseUnified(text: string | null): readonly Controller[] {
   const names = (text ?? '').split(/\s+/);
-  const offered = CONTROLLERS.filter((controller) => names.includes(UNIFIED_NAMES[controller] ?? ''));
+  const offered = CONTROLLERS.filter((controller) => {
+    const name = UNIFIED_NAMES[controller];
+    return name !== null && names.includes(name);
+  });
   // Processor time is always in cpu.stat, and nothing but processor time makes no hierarchy useful.
   return offered.length === 0 ? [] : [...offered, 'cpuacct'];
 }
