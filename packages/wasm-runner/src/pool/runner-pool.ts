@@ -19,6 +19,9 @@ export interface PoolOptions {
   readonly idleMs: number;
 }
 
+/** Half of what a sandbox lets one process write in its life (64 MiB): the other half is for its last task. */
+const MAX_RECEIVED_BYTES = 33_554_432;
+
 interface Waiter {
   readonly tenant: string;
   readonly take: (runner: RunnerProcess) => void;
@@ -62,7 +65,10 @@ export class RunnerPool implements AsyncDisposable {
     signal.throwIfAborted();
     this.#closing.signal.throwIfAborted();
     const ready = this.#take(tenant);
-    if (ready !== undefined) return ready;
+    if (ready !== undefined) {
+      this.#balance();
+      return ready;
+    }
     if (this.#waiters.length >= this.#options.maxWaiting + this.#free()) {
       throw new HoldfastError('every runner process is busy', {
         code: 'ERR_TASK_QUEUE_FULL',
@@ -84,7 +90,12 @@ export class RunnerPool implements AsyncDisposable {
   /** @param reuse false after anything but an orderly end: the process ends with it */
   release(runner: RunnerProcess, reuse: boolean): void {
     this.#busy.delete(runner);
-    if (reuse && runner.alive && runner.tasks < this.#options.tasksPerProcess) {
+    if (
+      reuse &&
+      runner.alive &&
+      runner.tasks < this.#options.tasksPerProcess &&
+      runner.receivedBytes < MAX_RECEIVED_BYTES
+    ) {
       runner.idleSinceMs = this.#clock.monotonicMs();
       this.#idle.add(runner);
     } else {
@@ -113,9 +124,7 @@ export class RunnerPool implements AsyncDisposable {
         this.#end(runner);
         continue;
       }
-      const taken = this.#occupy(runner, tenant);
-      this.#balance();
-      return taken;
+      return this.#occupy(runner, tenant);
     }
     return undefined;
   }

@@ -42,6 +42,8 @@ export class RunnerProcess {
   /** The one tenant of its life (X-15). */
   tenant: string | undefined;
   tasks = 0;
+  /** Answers and questions together: a sandbox passes on only so much. */
+  receivedBytes = 0;
   idleSinceMs = 0;
 
   private constructor(child: RunnerChild) {
@@ -146,6 +148,7 @@ export class RunnerProcess {
     let cause: unknown;
     try {
       for await (const chunk of this.#child.stdout) {
+        this.receivedBytes += chunk.length;
         this.#frames.push(chunk);
         for (let payload = this.#frames.shift(); payload !== undefined; payload = this.#frames.shift()) {
           this.#onMessage(parseMessage(payload));
@@ -188,10 +191,11 @@ function ask(brokers: Assignment['brokers'], call: Exclude<RunnerCall, { op: 'mo
       return broker.open(call.path);
     case 'statFile':
       return broker.statFile(call.handle);
-    case 'read':
-      return broker.read(call.handle, call.offset, call.length);
     case 'close':
       broker.close(call.handle);
       return null;
+    case 'read':
+    default:
+      return broker.read(call.handle, call.offset, call.length);
   }
 }
