@@ -13,3 +13,12 @@ export { connectSandbox, openSandbox } from './client/open-sandbox.ts';
 export { BUILT_IN_PROFILES } from './built-in-profiles.ts';
 export { type Access, serveSpawner, type SpawnerService } from './spawner/serve-spawner.ts';
 export { describeProfile } from './describe-profile.ts';
+export { formatProposal } from './learn/format-proposal.ts';
+export {
+  LEARN_DIRECTORY,
+  LEARN_SOURCE,
+  LEARN_STDIN,
+  type LearnReport,
+  type LearnRequest,
+} from './learn/learn-command.ts';
+export { moveProposal, type Proposal, proposeProfile } from './learn/propose-profile.ts';

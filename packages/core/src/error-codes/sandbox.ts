@@ -22,9 +22,19 @@ export const SANDBOX_ERRORS = {
     title: 'The spawner ended',
     text: 'The process that starts confined commands is not running or ended while a command ran. Every command it had started was killed with it. The service starts again by itself.',
   },
+  ERR_SANDBOX_DIRECTORY: {
+    remedy: 'give-up',
+    title: 'The directory of the spawner cannot be used',
+    text: 'What every sandbox executes first lies in this directory, so it must belong to the user that runs the spawner, be writable by nobody else, and have room. The fields name the directory and the reason. Nothing was run.',
+  },
   ERR_SANDBOX_BUSY: {
     remedy: 'retry',
     title: 'Too many confined commands run at once',
     text: 'The spawner is at its limit of commands. Nothing was run; try again when others have ended.',
+  },
+  ERR_SANDBOX_LEARN: {
+    remedy: 'fix-input',
+    title: 'The command could not be observed',
+    text: 'A profile is learnt from a command that runs under strace in a lab host. strace is not installed, the program is not an absolute path, the directory could not be copied into the lab host, or observing itself failed there. The fields say which. No profile was proposed, and the lab host is gone.',
   },
 } as const satisfies ErrorTable;

@@ -28,7 +28,7 @@ function purposesOf({ syscalls, network }: SandboxProfile): ReadonlySet<SyscallP
 }
 
 /** What a name in the profile's own `allow` stands for: the cases of every purpose, or any argument at all. */
-function listedCases(name: string): readonly ArgumentCase[] {
+export function listedCases(name: string): readonly ArgumentCase[] {
   const cases = Object.entries(PURPOSES)
     .filter(([purpose]) => purpose !== 'jit') // making code is asked for by its name only
     .map(([, of]) => casesOf(of, name))
@@ -36,7 +36,7 @@ function listedCases(name: string): readonly ArgumentCase[] {
   return cases.length === 0 ? ALWAYS : cases;
 }
 
-function casesOf(calls: CallCases, name: string): readonly ArgumentCase[] {
+export function casesOf(calls: CallCases, name: string): readonly ArgumentCase[] {
   return Object.hasOwn(calls, name) ? (calls[name] ?? NOTHING) : NOTHING;
 }
 
