@@ -3,6 +3,7 @@
  * into evidence by digest. Made by `compileProfile`, `planSlot` and `planJob`, carried out by the spawner.
  */
 import type { SandboxLayer, SandboxProfile } from '@holdfast/policy';
+import type { LocalEndpoint } from './namespaces/endpoints.ts';
 
 /** The kernel as far as compiling depends on it; read once per spawner. */
 export interface KernelFeatures {
@@ -43,4 +44,6 @@ export interface SlotPlan {
   readonly argv: readonly [string, ...string[]];
   /** Files on the host that the argv binds; named after their content, so that writing one twice is harmless. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
+  /** Whose listening sockets the launcher hands over when it has its job. */
+  readonly endpoints: readonly LocalEndpoint[];
 }

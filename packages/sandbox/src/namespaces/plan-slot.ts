@@ -7,7 +7,7 @@ import { HoldfastError, canonicalJson } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
 import { DEVICES } from '../landlock/compile-landlock.ts';
 import type { CompiledProfile, SlotPlan } from '../plan.ts';
-import { hasPrivilegedPort, nameFiles } from './endpoints.ts';
+import { endpointsOf, hasPrivilegedPort, nameFiles } from './endpoints.ts';
 import type { HostView } from './host-view.ts';
 
 /** What differs from host to host. */
@@ -59,7 +59,12 @@ export function planSlot(compiled: CompiledProfile, environment: SlotEnvironment
   ] as const;
   const { uid, gid } = environment;
   const key = sha256Hex(canonicalJson({ argv, uid, gid, files }));
-  return { key, argv: [...argv], files: files.map(({ path, text }) => ({ path, text })) };
+  return {
+    key,
+    argv: [...argv],
+    files: files.map(({ path, text }) => ({ path, text })),
+    endpoints: endpointsOf(profile),
+  };
 }
 
 function namespaceArguments({ profile }: CompiledProfile, { uid, gid }: SlotEnvironment): readonly string[] {

@@ -163,6 +163,7 @@ class Run {
     clearTimeout(timer);
     clearTimeout(killTimer);
     const wallMs = performance.now() - startedMs;
+    await slot.closeEndpoints();
 
     const report = slot.report();
     if (report?.failed != null) {

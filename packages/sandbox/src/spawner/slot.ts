@@ -11,6 +11,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/core';
 import type { SandboxLayer } from '@holdfast/policy';
 import type { ControlGroup } from '../cgroup/control-groups.ts';
+import { DescriptorChannel } from '../endpoints/descriptor-channel.ts';
+import { EndpointForwarder } from '../endpoints/forward-endpoints.ts';
 import { decodeReport, type LauncherReport } from '../launcher/report.ts';
 import type { SlotPlan } from '../plan.ts';
 
@@ -45,27 +47,43 @@ export class Slot {
   readonly closed: Promise<void>;
   readonly #child: ChildProcess;
   readonly #control: Duplex;
+  readonly #plan: SlotPlan;
+  /** Of a slot with endpoints; without any, `spawn` makes the socket pair of descriptor 3. */
+  readonly #channel: DescriptorChannel | null;
+  #forwarder: Promise<EndpointForwarder | null> = Promise.resolve(null);
   #launcherPid = 0;
   #reported: Buffer = Buffer.alloc(0);
   isOver = false;
 
-  private constructor(child: ChildProcess, group: ControlGroup | null) {
+  private constructor(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null) {
+    const note = (bytes: Buffer): void => {
+      if (this.#reported.length < MAX_REPORT_BYTES) this.#reported = Buffer.concat([this.#reported, bytes]);
+    };
+    this.#plan = plan;
+    this.#channel = plan.endpoints.length === 0 ? null : new DescriptorChannel(note);
+    const [command, ...args] = plan.argv;
+    const child = spawn(command, args, {
+      env: {}, // also what /proc/1/environ shows inside (X-03)
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'pipe', this.#channel?.far ?? 'pipe'],
+      ...owner,
+    });
+    this.#channel?.handOver();
     const [stdin, stdout, stderr, control] = child.stdio;
     // Spawned with four pipes: the types cannot know.
     this.stdin = stdin as Writable;
     this.stdout = stdout as Readable;
     this.stderr = stderr as Readable;
-    this.#control = control as Duplex;
+    this.#control = this.#channel?.socket ?? (control as Duplex);
     this.#child = child;
     this.group = group;
     for (const stream of [this.stdin, this.#control]) stream.on('error', () => undefined); // its reader has ended
-    this.#control.on('data', (bytes: Buffer) => {
-      if (this.#reported.length < MAX_REPORT_BYTES) this.#reported = Buffer.concat([this.#reported, bytes]);
-    });
+    if (this.#channel === null) this.#control.on('data', note);
     this.closed = new Promise((resolve) => {
       child.once('error', () => resolve());
       child.once('exit', () => {
         this.isOver = true;
+        this.#channel?.finish();
         this.#control.destroy();
         this.stdin.destroy();
       });
@@ -75,16 +93,15 @@ export class Slot {
 
   /** @param owner set when we are root. @throws `ERR_SANDBOX_START`; nothing is left then */
   static async open(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null): Promise<Slot> {
-    const [command, ...args] = plan.argv;
-    const child = spawn(command, args, {
-      env: {}, // also what /proc/1/environ shows inside (X-03)
-      cwd: '/',
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      ...owner,
-    });
-    const slot = new Slot(child, group);
+    let slot: Slot;
     try {
-      await slot.#ready(command);
+      slot = new Slot(plan, owner, group);
+    } catch (error) {
+      await group?.remove();
+      throw error;
+    }
+    try {
+      await slot.#ready(plan.argv[0]);
       return slot;
     } catch (cause) {
       const said = slot.stderr.read() as Buffer | null;
@@ -100,6 +117,18 @@ export class Slot {
   /** Hands the launcher its table. From here on the command runs. */
   start(table: Uint8Array): void {
     this.#control.write(table);
+    if (this.#channel === null) return;
+    this.#forwarder = this.#forward(this.#channel);
+    this.#forwarder.catch(() => this.kill()); // whoever waits for the endpoints is told why
+  }
+
+  /**
+   * To be called when the command has ended: delivers what it sent to its endpoints, and closes them.
+   *
+   * @throws `ERR_SANDBOX_START` when they could not be taken over, for which the command was killed
+   */
+  async closeEndpoints(): Promise<void> {
+    await (await this.#forwarder)?.finish();
   }
 
   /** Any byte makes process 1 send SIGTERM to the command's group. */
@@ -133,7 +162,14 @@ export class Slot {
     this.stdout.resume();
     this.stderr.resume();
     await this.closed;
+    await (await this.#forwarder.catch(() => null))?.[Symbol.asyncDispose]();
     await this.group?.remove();
+  }
+
+  /** `null` when it ended before it listened. */
+  async #forward(channel: DescriptorChannel): Promise<EndpointForwarder | null> {
+    const descriptors = await channel.receive();
+    return descriptors.length === 0 ? null : new EndpointForwarder(this.#plan.endpoints, descriptors);
   }
 
   async #ready(command: string): Promise<void> {
