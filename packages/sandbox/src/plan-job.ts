@@ -72,6 +72,7 @@ export function jobSteps(compiled: CompiledProfile, job: PlannedJob): JobSteps {
   const { profile } = compiled;
   return {
     child: [
+      ...standardDescriptorSteps(),
       ...mountSteps(compiled),
       ...endpointSteps(profile, FREE_DESCRIPTOR),
       ...privilegeSteps(hasPrivilegedPort(profile)),
@@ -93,6 +94,14 @@ export function jobSteps(compiled: CompiledProfile, job: PlannedJob): JobSteps {
 
 function step(name: string, call: string, args: readonly Argument[], expect: Step['expect'] = 0): Step {
   return { name, call, args, expect };
+}
+
+/** The command's come as 4 to 6, out of reach of bubblewrap: see `Slot`. */
+function standardDescriptorSteps(): readonly Step[] {
+  return [
+    ...['stdin', 'stdout', 'stderr'].map((name, at) => step(name, 'dup3', [FREE_DESCRIPTOR + at, at, 0], at)),
+    step('descriptors of slot', 'close_range', [FREE_DESCRIPTOR, FREE_DESCRIPTOR + 2, 0]),
+  ];
 }
 
 /** What bubblewrap has no option for. What is writable is never executed, whoever maps it (X-05). */

@@ -42,8 +42,17 @@ export function pointerArray(items: readonly Data[]): Data {
 /** 64-bit fields in a row. */
 export function words(...values: readonly (number | bigint)[]): Data {
   const bytes = Buffer.alloc(8 * values.length);
-  for (const [at, value] of values.entries()) bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), 8 * at);
+  for (const [at, value] of values.entries()) writeWord(bytes, value, 8 * at);
   return { bytes };
+}
+
+/** Two's complement, little-endian. A table has a thousand of them and is made while a command waits to start (X-06). */
+function writeWord(bytes: Buffer, value: number | bigint, at: number): void {
+  if (typeof value === 'bigint') bytes.writeBigUInt64LE(BigInt.asUintN(64, value), at);
+  else {
+    bytes.writeInt32LE(value | 0, at);
+    bytes.writeInt32LE(Math.floor(value / 2 ** 32), at + 4);
+  }
 }
 
 /** @throws `ERR_SANDBOX_START` when argv and environment make the table longer than the launcher takes */
@@ -61,10 +70,8 @@ export function encodeJob({ child, parent }: JobSteps, architecture: Architectur
     if (number === undefined || args.length > 6) throw new TypeError(`no system call: ${step.call}`);
     const expected = typeof step.expect === 'number' ? step.expect : EXPECT[step.expect];
     const values = [number, ...args.map((argument) => places.resolve(argument))];
-    for (const [word, value] of values.entries()) {
-      table.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at + 8 * word);
-    }
-    table.writeBigInt64LE(BigInt(expected), at + ENTRY_BYTES - 8);
+    for (const [word, value] of values.entries()) writeWord(table, value, at + 8 * word);
+    writeWord(table, expected, at + ENTRY_BYTES - 8);
   }
   places.write(table);
   return table;
@@ -106,7 +113,7 @@ function placeData(steps: readonly Step[]) {
     write: (table: Buffer): void => {
       for (const [data, offset] of offsets) {
         table.set(data.bytes, offset);
-        for (const { at, to } of data.pointers ?? []) table.writeBigUInt64LE(BigInt(addressOf(to)), offset + at);
+        for (const { at, to } of data.pointers ?? []) writeWord(table, addressOf(to), offset + at);
       }
     },
   };

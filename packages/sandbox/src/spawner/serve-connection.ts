@@ -159,7 +159,7 @@ class Run {
       slot.terminate();
       killTimer = setTimeout(() => slot.kill(), killAfterMs);
     }, timeoutMs);
-    await slot.closed;
+    await slot.ended;
     clearTimeout(timer);
     clearTimeout(killTimer);
     const wallMs = performance.now() - startedMs;

@@ -15,6 +15,7 @@ import { DescriptorChannel } from '../endpoints/descriptor-channel.ts';
 import { EndpointForwarder } from '../endpoints/forward-endpoints.ts';
 import { decodeReport, type LauncherReport } from '../launcher/report.ts';
 import type { SlotPlan } from '../plan.ts';
+import type { SlotOwner } from './sandbox-user.ts';
 
 /** Bubblewrap needs some 5 ms; this is for a machine that stands still. */
 const READY_TIMEOUT_MS = 10_000;
@@ -31,11 +32,6 @@ const NAMESPACES: Partial<Record<SandboxLayer, string>> = {
   'cgroup-namespace': 'cgroup',
 };
 
-export interface SlotOwner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 export class Slot {
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -43,9 +39,16 @@ export class Slot {
   readonly group: ControlGroup | null;
   /** Layers that were read back from the kernel while it waited (X-04). */
   verified: readonly SandboxLayer[] = [];
-  /** Settles when bubblewrap has ended and every pipe is read to its end. */
+  /**
+   * Settles when the command and everything it started has ended and its output is read. Bubblewrap and
+   * process 1 may still be on their way out: waiting for them as well takes longer than `/bin/true` (X-06).
+   */
+  readonly ended: Promise<void>;
+  /** Settles when bubblewrap, which waits for process 1, has ended as well. */
   readonly closed: Promise<void>;
   readonly #child: ChildProcess;
+  /** What bubblewrap itself has to say. */
+  readonly #complaints: Readable;
   readonly #control: Duplex;
   readonly #plan: SlotPlan;
   /** Of a slot with endpoints; without any, `spawn` makes the socket pair of descriptor 3. */
@@ -65,12 +68,16 @@ export class Slot {
     const child = spawn(command, args, {
       env: {}, // also what /proc/1/environ shows inside (X-03)
       cwd: '/',
-      stdio: ['pipe', 'pipe', 'pipe', this.#channel?.far ?? 'pipe'],
+      // Bubblewrap keeps 0 to 2 open until it ends, and closes what is above: only so does the end of
+      // the command's output come with the end of the command.
+      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', 'pipe', 'pipe', 'pipe'],
       ...owner,
     });
     this.#channel?.handOver();
-    const [stdin, stdout, stderr, control] = child.stdio;
-    // Spawned with four pipes: the types cannot know.
+    // Spawned with five pipes: the types know of five descriptors and no kinds.
+    const streams: readonly unknown[] = child.stdio;
+    const [, , complaints, control, stdin, stdout, stderr] = streams;
+    this.#complaints = complaints as Readable;
     this.stdin = stdin as Writable;
     this.stdout = stdout as Readable;
     this.stderr = stderr as Readable;
@@ -89,6 +96,7 @@ export class Slot {
       });
       child.once('close', () => resolve());
     });
+    this.ended = Promise.race([this.closed, this.#isEmptied().then((is) => (is ? undefined : this.closed))]);
   }
 
   /** @param owner set when we are root. @throws `ERR_SANDBOX_START`; nothing is left then */
@@ -104,7 +112,7 @@ export class Slot {
       await slot.#ready(plan.argv[0]);
       return slot;
     } catch (cause) {
-      const said = slot.stderr.read() as Buffer | null;
+      const said = slot.#complaints.read() as Buffer | null;
       await slot[Symbol.asyncDispose]();
       throw new HoldfastError('the sandbox could not be set up', {
         code: 'ERR_SANDBOX_START',
@@ -159,8 +167,7 @@ export class Slot {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
-    this.stdout.resume();
-    this.stderr.resume();
+    for (const stream of [this.#complaints, this.stdout, this.stderr]) stream.resume();
     await this.closed;
     await (await this.#forwarder.catch(() => null))?.[Symbol.asyncDispose]();
     await this.group?.remove();
@@ -170,6 +177,19 @@ export class Slot {
   async #forward(channel: DescriptorChannel): Promise<EndpointForwarder | null> {
     const descriptors = await channel.receive();
     return descriptors.length === 0 ? null : new EndpointForwarder(this.#plan.endpoints, descriptors);
+  }
+
+  /** Asked when the command has ended: whether its control group shows that nothing else is left of it. */
+  async #isEmptied(): Promise<boolean> {
+    const reported = new Promise<void>((resolve) => {
+      this.#control.on('data', () => {
+        if (this.report()?.ended != null) resolve();
+      });
+    });
+    const read = [this.stdout, this.stderr].map((stream) => new Promise((resolve) => stream.once('end', resolve)));
+    await Promise.all([reported, ...read]);
+    // What it left behind is killed when process 1 ends, and that takes until bubblewrap has ended.
+    return this.group?.processes().every((pid) => pid === this.#launcherPid) ?? false;
   }
 
   async #ready(command: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { SandboxProfileSchema } from '@holdfast/policy';
 import { temporaryDirectory } from '@holdfast/testing';
 import {
@@ -60,12 +60,18 @@ export async function runInSlot(
   const slot = planSlot(compiled, { bubblewrap: '/usr/bin/bwrap', launcher, filesDirectory, view, ...user });
   for (const { path, text } of slot.files) writeFileSync(path, text, { mode: 0o644 });
   const [command, ...args] = slot.argv;
-  const child = spawn(command, args, { ...user, env: {}, cwd: '/', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    ...user,
+    env: {},
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+  });
   t.after(() => child.kill('SIGKILL'));
   const channel = child.stdio[3] as Duplex; // a socket pair in both directions, since stdio[3] is a pipe
-  const output = Promise.all([collect(child.stdout), collect(child.stderr), collect(channel)]);
+  const [stdin, stdout, stderr] = child.stdio.slice(4) as unknown as [Writable, Readable, Readable]; // three pipes
+  const output = Promise.all([collect(stdout), collect(stderr), collect(channel)]);
   const closed = once(child, 'close');
-  child.stdin.end();
+  stdin.end();
   // What the launcher did not read before it ended resets the connection, after its report.
   channel.on('error', () => undefined);
   const given = {
@@ -75,10 +81,10 @@ export async function runInSlot(
     ...(env === undefined ? {} : { env }),
   };
   channel.write(planJob(compiled, given));
-  if (whileRunning !== undefined) child.stdout.once('data', () => whileRunning(channel, child));
-  const [stdout, stderr, report] = await output;
+  if (whileRunning !== undefined) stdout.once('data', () => whileRunning(channel, child));
+  const [out, err, report] = await output;
   await closed;
-  return { stdout: stdout.toString(), stderr: stderr.toString(), report: decodeReport(report) };
+  return { stdout: out.toString(), stderr: err.toString(), report: decodeReport(report) };
 }
 
 async function collect(stream: Readable | Duplex): Promise<Buffer> {
