@@ -69,8 +69,11 @@ export async function learn(
     rmSync(base, { recursive: true, force: true });
   }
   const learnt = proposeProfile(request.name, report.observations, report.facts);
+  const { workingDirectory } = report.facts;
   const proposal =
-    options.dir === undefined ? learnt : moveProposal(learnt, report.facts.workingDirectory, realpathSync(options.dir));
+    options.dir === undefined || workingDirectory === null
+      ? learnt
+      : moveProposal(learnt, workingDirectory, realpathSync(options.dir));
   return describe(proposal, request, report);
 }
 
@@ -156,16 +159,18 @@ function learnError(message: string, field: string, value: string): HoldfastErro
 /** The exit code is 1 when the proposal does not suffice: it is then no profile for this command. */
 function describe(proposal: Proposal, { argv, runs }: LearnRequest, report: LearnReport): CommandResult {
   const { verification, observations } = report;
-  const { suffices, confined } = verification;
+  const { suffices, confined, refusals } = verification;
   const lines = suffices
     ? [`# Verified: under this profile the command ended as before (${describeEnding(confined.ending)}).`]
     : [
         '# THIS PROFILE DOES NOT SUFFICE for the command.',
         `# Without it: ${observations.endings.map(describeEnding).join(', ')}. Under it: ${describeEnding(confined.ending)}.`,
+        ...(confined.endedBy === null || confined.endedBy === 'itself' ? [] : [`# Ended by: ${confined.endedBy}.`]),
+        ...refusals.map((what) => `# Refused: ${printable(what)}`),
         ...confined.lastWords
           .split('\n')
           .filter(Boolean)
-          .map((line) => `#   ${printable(line)}`),
+          .map((line) => `# It wrote: ${printable(line)}`),
       ];
   return {
     data: {

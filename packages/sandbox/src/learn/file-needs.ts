@@ -7,7 +7,7 @@
  */
 import { posix } from 'node:path';
 import type { FileUse, Observations } from './observations.ts';
-import { canBeNamed, isNeverWritable, isSecret, isTooWide } from './forbidden-paths.ts';
+import { canBeNamed, isNeverShown, isNeverWritable, isSecret, isTooWide } from './forbidden-paths.ts';
 
 /** A path, and why it is proposed. */
 export type Reasons = ReadonlyMap<string, string>;
@@ -27,7 +27,8 @@ export interface FileNeeds {
 }
 
 export interface FileFacts {
-  readonly workingDirectory: string;
+  /** Given as one entry; `null` when the command was started in `/`. */
+  readonly workingDirectory: string | null;
   /** Of the files that were executed: what stat(1) gives. Missing ones are taken for plain programs. */
   readonly setIdPrograms: readonly string[];
 }
@@ -59,7 +60,7 @@ class FilePlan {
   }
 
   take(path: string, uses: ReadonlySet<FileUse>): void {
-    if (OWN_DEVICES.test(path) || isWithin(path, '/proc')) return;
+    if (OWN_DEVICES.test(path) || isWithin(path, '/proc') || isWithin(path, '/.launcher')) return;
     const isWritten = uses.has('write') || uses.has('change');
     const isRun = uses.has('execute') || uses.has('map');
     const isRead = uses.has('read') || uses.has('list');
@@ -80,7 +81,7 @@ class FilePlan {
       this.#notes.add(`${path}: what is below /root is there for root alone`);
       return;
     }
-    if (!canBeNamed(path) && !isWithin(path, '/tmp') && !isWithin(path, this.#facts.workingDirectory)) {
+    if (!canBeNamed(path) && !isWithin(path, '/tmp') && !this.#isInside(path)) {
       this.#unmet.add(`the file ${path}, whose name no profile can hold`);
       return;
     }
@@ -89,31 +90,41 @@ class FilePlan {
     if (isRead && !isWritten) this.#readOnly(path, uses.has('list'));
   }
 
+  #isInside(path: string): boolean {
+    const { workingDirectory } = this.#facts;
+    return workingDirectory !== null && isWithin(path, workingDirectory);
+  }
+
   #write(path: string): void {
     const { workingDirectory } = this.#facts;
-    const isInside = isWithin(path, workingDirectory);
-    if (isWithin(path, '/tmp') && !isInside) {
+    if (workingDirectory !== null && this.#isInside(path)) {
+      note(this.#written, workingDirectory, 'the working directory');
+      return;
+    }
+    if (isWithin(path, '/tmp')) {
       this.#usesTmp = true;
       return;
     }
-    const directory = isInside ? workingDirectory : posix.dirname(path);
-    if (isNeverWritable(directory)) this.#unmet.add(`to write ${path}`);
-    else note(this.#written, directory, directory === workingDirectory ? 'the working directory' : `writes ${path}`);
+    const directory = posix.dirname(path);
+    if (isNeverWritable(directory)) this.#unmet.add(`write access to ${path}`);
+    else note(this.#written, directory, `writes ${path}`);
   }
 
   #execute(path: string, isWritten: boolean): void {
     if (this.#facts.setIdPrograms.includes(path)) {
       this.#unmet.add(`the rights of ${path}, a set-user-id or set-group-id program`);
     }
-    if (isWritten || isWithin(path, '/tmp') || !canBeNamed(path))
-      this.#unmet.add(`to execute ${path}, which lies where the command writes`);
+    if (isNeverShown(path)) this.#unmet.add(`the execution of ${path}`);
+    else if (isWritten || isWithin(path, '/tmp'))
+      this.#unmet.add(`the execution of ${path}, which lies where it writes`);
     else note(this.#executed, isWithin(path, '/usr') ? '/usr' : path, `executes ${path}`);
   }
 
   #readOnly(path: string, isListed: boolean): void {
     const { workingDirectory } = this.#facts;
     if (isWithin(path, '/usr')) note(this.#read, '/usr', `reads ${path}`);
-    else if (isWithin(path, workingDirectory)) note(this.#read, workingDirectory, 'the working directory');
+    else if (workingDirectory !== null && this.#isInside(path))
+      note(this.#read, workingDirectory, 'the working directory');
     else if (path === '/tmp') this.#usesTmp = true;
     else if (!canBeNamed(path)) return; // made by the run, in /tmp
     else if (!isTooWide(path)) note(this.#read, path, isListed ? 'lists it' : 'reads it');
@@ -125,7 +136,7 @@ class FilePlan {
     const isWritable = (path: string): boolean => [...writable.keys()].some((directory) => isWithin(path, directory));
     for (const path of this.#executed.keys()) {
       if (!isWritable(path) && ![...writable.keys()].some((directory) => isWithin(directory, path))) continue;
-      this.#unmet.add(`to execute ${path}, which lies where the command writes`);
+      this.#unmet.add(`the execution of ${path}, which lies where it writes`);
       this.#executed.delete(path);
     }
     const read = this.#grouped();

@@ -12,7 +12,7 @@ const TOO_WIDE: ReadonlySet<string> = new Set(
   ),
 );
 /** As `compileProfile` refuses to write there. */
-const NEVER_WRITABLE = /^\/(?:usr|etc|proc|sys|dev|boot|bin|sbin|lib|lib32|lib64|libx32)(?:\/|$)/;
+const NEVER_WRITABLE = /^\/(?:\.launcher|usr|etc|proc|sys|dev|boot|bin|sbin|lib|lib32|lib64|libx32)(?:\/|$)/;
 const HOMES = /^\/(?:root|home\/[^/]+)$/;
 
 /** Directories and files that hold keys, passwords and tokens: OpenSSH, GnuPG, clouds, databases, shells, ours. */
@@ -27,9 +27,12 @@ const SECRETS: readonly RegExp[] = [
   /\/(?:[^/]*\.(?:key|p12|pfx|jks|kdbx|keytab)|private[-_]?key[^/]*|credentials(?:\.[^/]*)?|secrets?(?:\.[^/]*)?)$/i,
 ];
 
-/** Whether this looks like a secret. What packages installed below /usr is for everybody. */
+/** Whether this looks like a secret, or lies in what does. What packages installed below /usr is for everybody. */
 export function isSecret(path: string): boolean {
-  return !path.startsWith('/usr/') && SECRETS.some((pattern) => pattern.test(path));
+  if (path.startsWith('/usr/')) return false;
+  const parts = path.split('/');
+  const prefixes = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+  return prefixes.some((prefix) => SECRETS.some((pattern) => pattern.test(prefix)));
 }
 
 /** Too wide to be given to a command as a whole, to read or to write. */
@@ -37,9 +40,14 @@ export function isTooWide(directory: string): boolean {
   return TOO_WIDE.has(directory) || HOMES.test(directory);
 }
 
+/** A path that no proposal shows: for everybody, for root alone, or without a name that a profile can hold. */
+export function isNeverShown(path: string): boolean {
+  return isTooWide(path) || path.startsWith('/root/') || path.startsWith('/.launcher') || !canBeNamed(path);
+}
+
 /** A directory that no proposal makes writable. */
 export function isNeverWritable(directory: string): boolean {
-  return isTooWide(directory) || NEVER_WRITABLE.test(directory) || directory.startsWith('/root/');
+  return isNeverShown(directory) || NEVER_WRITABLE.test(directory);
 }
 
 const ProfilePath = SandboxProfileSchema.shape.files.unwrap().shape.readOnly.unwrap().element;

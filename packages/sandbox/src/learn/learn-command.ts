@@ -3,15 +3,19 @@
  * the proposal with its limits, and the confined run that verifies it. Every run has a fresh copy of the
  * working directory. What comes out is data; the proposal itself is made of it by `proposeProfile`.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { SandboxProfileSchema } from '@holdfast/policy';
 import type { Sandbox } from '../sandbox.ts';
-import { type ConfinedResult, runConfined } from './confined-run.ts';
+import { type ConfinedResult, type ConfinedRun, runConfined } from './confined-run.ts';
 import { type Observations, uniteObservations } from './observations.ts';
 import { type LearnFacts, proposeProfile } from './propose-profile.ts';
-import { runTraced } from './traced-run.ts';
+import { readTrace, runTraced, STRACE } from './traced-run.ts';
+import { RefusalObserver } from './list-refusals.ts';
+import { STRACE_OPTIONS } from './trace-text.ts';
 
 /** In the lab host, for its root alone but the working copy. */
 export const LEARN_DIRECTORY = '/srv/holdfast-learn';
@@ -38,17 +42,25 @@ export interface Verification {
   /** Whether the command ended under the proposal as it had ended without. */
   readonly suffices: boolean;
   readonly confined: ConfinedResult;
+  /** What the command was refused, when the proposal does not suffice. */
+  readonly refusals: readonly string[];
 }
 
 /** For the run that measures: more than any lab host has, so that it is the host that limits. */
 const MEASURING = { memoryBytes: 16 * 1_024 ** 3, outputBytes: 64 * 1_024 ** 2 };
 const MAX_CPU_SECONDS = 86_400;
 const SET_ID_BITS = 0o6000;
+const CONFINE_MAIN = fileURLToPath(new URL('confine-main.ts', import.meta.url));
+/** Node and a spawner under strace. */
+const TRACED_SANDBOX_MS = 30_000;
+const execFileAsync = promisify(execFile);
 
 export async function learnCommand(sandbox: Sandbox, request: LearnRequest, signal: AbortSignal): Promise<LearnReport> {
   const { name, argv, runs, timeoutMs } = request;
   const { user, env } = SandboxProfileSchema.parse({ name });
   const { uid, gid } = idsOf(user);
+  const workingDirectory = existsSync(LEARN_SOURCE) ? WORK : null;
+  const directory = workingDirectory ?? '/';
   const stdinPath = existsSync(LEARN_STDIN) ? LEARN_STDIN : null;
   const seen: Observations[] = [];
   let outputBytes = 0;
@@ -56,14 +68,14 @@ export async function learnCommand(sandbox: Sandbox, request: LearnRequest, sign
     signal.throwIfAborted();
     makeWorkingCopy(uid, gid);
     const tracePath = join(LEARN_DIRECTORY, 'trace');
-    const traced = await runTraced({ argv, user, uid, env, directory: WORK, stdinPath, timeoutMs, tracePath });
+    const traced = await runTraced({ argv, user, uid, env, directory, stdinPath, timeoutMs, tracePath });
     seen.push(traced.observations);
     outputBytes = Math.max(outputBytes, traced.outputBytes);
     rmSync(tracePath);
   }
   const observations = uniteObservations(seen);
   const unmeasured: LearnFacts = {
-    workingDirectory: WORK,
+    workingDirectory,
     setIdPrograms: listSetIdPrograms(observations),
     hosts: parseHosts(readFileSync('/etc/hosts', 'utf8')),
     cpuMs: null,
@@ -73,7 +85,7 @@ export async function learnCommand(sandbox: Sandbox, request: LearnRequest, sign
   const confine = async (facts: LearnFacts, limits: object = {}): Promise<ConfinedResult> => {
     const { profile } = proposeProfile(name, observations, facts);
     makeWorkingCopy(uid, gid);
-    const run = { argv, directory: WORK, stdinPath, timeoutMs };
+    const run = { argv, directory, stdinPath, timeoutMs };
     return runConfined(sandbox, { ...run, profile: { ...profile, limits: { ...profile.limits, ...limits } } }, signal);
   };
   const cpuSeconds = Math.min(MAX_CPU_SECONDS, Math.ceil(timeoutMs / 1_000) * 64);
@@ -81,13 +93,33 @@ export async function learnCommand(sandbox: Sandbox, request: LearnRequest, sign
   const facts = { ...unmeasured, cpuMs, peakMemoryBytes };
   const confined = await confine(facts);
   const suffices = observations.endings.some((ending) => JSON.stringify(ending) === JSON.stringify(confined.ending));
-  return { observations, facts, verification: { suffices, confined } };
+  const { profile } = proposeProfile(name, observations, facts);
+  const run: ConfinedRun = { profile, argv, directory, stdinPath, timeoutMs };
+  if (!suffices) makeWorkingCopy(uid, gid);
+  const refusals = suffices ? [] : await listRefusals(run, observations);
+  return { observations, facts, verification: { suffices, confined, refusals } };
+}
+
+/** Once more, with everything traced: spawner, bubblewrap, launcher and the command. */
+async function listRefusals(run: ConfinedRun, observations: Observations): Promise<readonly string[]> {
+  const tracePath = join(LEARN_DIRECTORY, 'trace');
+  const options = [...STRACE_OPTIONS, '-o', tracePath, '--', process.execPath];
+  const timeout = run.timeoutMs + TRACED_SANDBOX_MS;
+  try {
+    await execFileAsync(STRACE, [...options, CONFINE_MAIN, JSON.stringify(run)], { timeout, env: {} });
+  } catch {
+    // slower than its time-out, or a sandbox that did not come about: what there is of the trace still tells
+  }
+  const observer = new RefusalObserver(run.argv[0], observations);
+  for await (const event of readTrace(tracePath)) observer.observe(event);
+  return observer.list();
 }
 
 function makeWorkingCopy(uid: number, gid: number): void {
+  if (!existsSync(LEARN_SOURCE)) return;
   rmSync(WORK, { recursive: true, force: true });
   mkdirSync(WORK, { recursive: true, mode: 0o755 });
-  if (existsSync(LEARN_SOURCE)) execFileSync('/usr/bin/cp', ['--archive', '--', `${LEARN_SOURCE}/.`, WORK]);
+  execFileSync('/usr/bin/cp', ['--archive', '--', `${LEARN_SOURCE}/.`, WORK]);
   execFileSync('/usr/bin/chown', ['--recursive', '--no-dereference', `${uid}:${gid}`, '--', WORK]);
 }
 

@@ -198,7 +198,7 @@ export class TraceObserver {
     const port = Buffer.from(field('sin_port') ?? field('sin6_port') ?? '', 'latin1');
     const bytes = Buffer.from(field('sin_addr') ?? field('sin6_addr') ?? '', 'latin1');
     const text = formatAddress(bytes);
-    if (port.length !== 2 || text === undefined) return;
+    if (port.length !== 2 || text === undefined || port.readUInt16BE() === 0) return;
     const peer = { address: text, port: port.readUInt16BE(), isConnected };
     this.#peers.set(JSON.stringify(peer), peer);
   }
@@ -264,7 +264,7 @@ export function observeTrace(events: Iterable<TraceEvent>, directory: string): O
 
 /** Where /usr is merged, these are symlinks into it (Filesystem Hierarchy Standard 3, §3.4). */
 function tidy(path: string): string {
-  return /^\/(?:bin|sbin|lib|lib32|lib64|libx32)\//.test(path) ? `/usr${path}` : path;
+  return /^\/(?:bin|sbin|lib|lib32|lib64|libx32)(?:\/|$)/.test(path) ? `/usr${path}` : path;
 }
 
 function openFlags(argument: TraceArgument | undefined): bigint {

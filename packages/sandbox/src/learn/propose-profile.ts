@@ -4,8 +4,8 @@
  * it becomes policy; nothing in it is applied by itself.
  */
 import { type SandboxEndpoint, type SandboxProfile, SandboxProfileSchema } from '@holdfast/policy';
-import { isNeverWritable } from './forbidden-paths.ts';
-import { type FileFacts, planFiles, type Reasons } from './file-needs.ts';
+import { isNeverShown, isNeverWritable } from './forbidden-paths.ts';
+import { type FileFacts, isWithin, planFiles, type Reasons } from './file-needs.ts';
 import type { Observations } from './observations.ts';
 import { planSyscalls } from './syscall-needs.ts';
 
@@ -35,16 +35,23 @@ export interface Proposal {
 }
 
 const MIB = 1_048_576;
-/** How much more than was measured is allowed; and the least. Two for what is steady, four for what follows its input. */
+/**
+ * How much more than was measured is allowed, and the least and the most. Two for what is steady, four
+ * for what follows its input; the most is what a profile can say.
+ */
 const MARGINS = {
-  cpuSeconds: { times: 4, least: 5 },
-  memoryBytes: { times: 2, least: 32 * MIB },
-  processes: { times: 2, least: 8 },
-  openFiles: { times: 2, least: 64 },
-  fileBytes: { times: 4, least: MIB },
-  outputBytes: { times: 4, least: 64 * 1_024 },
-  tmpBytes: { times: 4, least: MIB },
+  cpuSeconds: { times: 4, least: 5, most: 86_400 },
+  memoryBytes: { times: 2, least: 32 * MIB, most: 1_024 ** 4 },
+  processes: { times: 2, least: 8, most: 32_768 },
+  openFiles: { times: 2, least: 64, most: 1_048_576 },
+  fileBytes: { times: 4, least: MIB, most: 1_024 ** 4 },
+  outputBytes: { times: 4, least: 64 * 1_024, most: 64 * MIB },
+  tmpBytes: { times: 4, least: MIB, most: 16 * 1_024 ** 3 },
 } as const;
+/** As a profile takes them: no address, which has no place in a sandbox. */
+const ENDPOINT_NAME = /^(?=.{1,253}$)(?!.*\.\d+$)[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
+/** A sandbox with endpoints has its own; see `nameFiles`. */
+const OWN_NAME_FILES = ['/etc/hosts', '/etc/nsswitch.conf'];
 /** More than these have no place in a profile; see `SandboxProfileSchema`. */
 const MAX_ENTRIES = { readOnly: 200, writable: 50, hidden: 200, executable: 200, allow: 100, endpoints: 32 } as const;
 
@@ -60,16 +67,20 @@ export function proposeProfile(name: string, observed: Observations, facts: Lear
     return entries.slice(0, most);
   };
   const defaults = SandboxProfileSchema.parse({ name });
-  const readOnly = take('readOnly', [...files.readOnly.keys()]);
-  const endpoints = network.endpoints.slice(0, MAX_ENTRIES.endpoints);
+  const { endpoints } = network;
+  const given = endpoints.length === 0 ? [] : OWN_NAME_FILES;
+  const readOnly = take(
+    'readOnly',
+    [...files.readOnly.keys()].filter((path) => !given.includes(path)),
+  );
   const profile = SandboxProfileSchema.parse({
     name,
     files: {
       readOnly,
       writable: take('writable', [...files.writable.keys()]),
       hidden: take('hidden', [...files.hidden.keys()]),
-      executable: take('executable', [...files.executable.keys()]).filter(
-        (path) => readOnly.includes(path) || path.startsWith('/usr/'),
+      executable: take('executable', [...files.executable.keys()]).filter((path) =>
+        readOnly.some((shown) => isWithin(path, shown)),
       ),
       tmpBytes: files.usesTmp ? withMargin('tmpBytes', observed.tmpBytes) : 0,
     },
@@ -123,48 +134,51 @@ export function moveProposal(proposal: Proposal, from: string, to: string): Prop
   const move = (path: string): string =>
     path === from || path.startsWith(`${from}/`) ? to + path.slice(from.length) : path;
   const { files } = proposal.profile;
-  const isRefused = isNeverWritable(to) && files.writable.includes(from);
+  const keeps = (path: string, isWritable: boolean): boolean =>
+    path !== from || !(isWritable ? isNeverWritable(to) : isNeverShown(to));
+  const [readOnly, writable] = [
+    files.readOnly.filter((path) => keeps(path, false)),
+    files.writable.filter((path) => keeps(path, true)),
+  ];
+  const isRefused = readOnly.length + writable.length < files.readOnly.length + files.writable.length;
+  const reasons = Object.entries(proposal.reasons).map(
+    ([place, why]) => [place, new Map([...why].map(([value, reason]) => [move(value), reason]))] as const,
+  );
   return {
     ...proposal,
     profile: {
       ...proposal.profile,
       files: {
         ...files,
-        readOnly: files.readOnly.map(move),
-        writable: isRefused ? files.writable.filter((path) => path !== from) : files.writable.map(move),
-        hidden: files.hidden.map(move),
-        executable: files.executable.map(move),
+        readOnly: readOnly.map(move),
+        writable: writable.map(move),
+        hidden: isRefused ? files.hidden.filter((path) => !isWithin(path, from)) : files.hidden.map(move),
+        executable: isRefused ? files.executable.filter((path) => !isWithin(path, from)) : files.executable.map(move),
       },
     },
-    reasons: Object.fromEntries(
-      Object.entries(proposal.reasons).map(([place, reasons]) => [
-        place,
-        new Map([...reasons].map(([value, why]) => [move(value), why])),
-      ]),
-    ),
+    reasons: Object.fromEntries(reasons),
     secrets: proposal.secrets.map(move),
-    unmet: isRefused ? [...proposal.unmet, `to write below ${to}`] : proposal.unmet,
+    unmet: isRefused ? [...proposal.unmet, `${to} as its working directory`] : proposal.unmet,
   };
 }
 
 function planNetwork({ peers }: Observations, { hosts }: LearnFacts) {
-  const endpoints: SandboxEndpoint[] = [];
   const reasons = new Map<string, string>();
+  const endpoints: SandboxEndpoint[] = [];
   const notes: string[] = [];
-  for (const { address, port, isConnected } of peers) {
-    if (port === 0) continue; // how a resolver asks which source address it would have
-    const where = `${address} port ${port}`;
-    const names = address === '::1' || address === '127.0.0.1' ? ['localhost'] : namesOf(address, hosts);
-    const [name] = names;
+  const wanted = 'list it by its name if it is wanted';
+  // Connected ones first: of a name's addresses it is enough that one answered.
+  for (const { address, port, isConnected } of peers.toSorted(
+    (a, b) => Number(b.isConnected) - Number(a.isConnected),
+  )) {
+    const [name, another] = namesOf(address, hosts);
+    const isClear = name !== undefined && another === undefined && ENDPOINT_NAME.test(name);
+    if (isClear && reasons.has(`${name}:${port}`)) continue;
     if (!isConnected)
-      notes.push(
-        `${where} was tried and did not answer: a lab host reaches nothing but itself. List it by its name if it is wanted`,
-      );
-    else if (name === undefined || names.length > 1) {
-      notes.push(
-        `${where} was connected to, under ${name === undefined ? 'no name' : 'several names'} that is known here: list it by its name if it is wanted`,
-      );
-    } else if (!reasons.has(`${name}:${port}`)) {
+      notes.push(`${address} port ${port} did not answer, since a lab host reaches only itself: ${wanted}`);
+    else if (!isClear) notes.push(`${address} port ${port} was used, and one name of it is not known: ${wanted}`);
+    else if (endpoints.length === MAX_ENTRIES.endpoints) notes.push(`${address} port ${port} is one endpoint too many`);
+    else {
       endpoints.push({ host: name, port });
       reasons.set(`${name}:${port}`, `connects to ${address}`);
     }
@@ -173,6 +187,7 @@ function planNetwork({ peers }: Observations, { hosts }: LearnFacts) {
 }
 
 function namesOf(address: string, hosts: LearnFacts['hosts']): readonly string[] {
+  if (address === '127.0.0.1' || address === '::1') return ['localhost'];
   return [...new Set(hosts.filter((line) => line.address === address).flatMap(({ names }) => names))];
 }
 
@@ -183,7 +198,7 @@ function planLimits(observed: Observations, { cpuMs, peakMemoryBytes, outputByte
   return {
     cpuSeconds: cpuSeconds === null ? null : withMargin('cpuSeconds', cpuSeconds),
     memoryBytes: memory === null ? null : Math.ceil(memory / MIB) * MIB,
-    outputBytes: outputBytes === null ? null : Math.min(withMargin('outputBytes', outputBytes), 64 * MIB),
+    outputBytes: outputBytes === null ? null : withMargin('outputBytes', outputBytes),
     reasons: new Map([
       ['cpuSeconds', cpuSeconds === null ? unknown : describeMargin('cpuSeconds', cpuSeconds, 'used')],
       ['memoryBytes', peakMemoryBytes === null ? unknown : describeMargin('memoryBytes', peakMemoryBytes, 'at most')],
@@ -196,8 +211,8 @@ function planLimits(observed: Observations, { cpuMs, peakMemoryBytes, outputByte
 }
 
 function withMargin(limit: keyof typeof MARGINS, measured: number): number {
-  const { times, least } = MARGINS[limit];
-  return Math.max(least, Math.ceil(measured * times));
+  const { times, least, most } = MARGINS[limit];
+  return Math.min(most, Math.max(least, Math.ceil(measured * times)));
 }
 
 function describeMargin(limit: keyof typeof MARGINS, measured: number, what: string): string {

@@ -73,7 +73,7 @@ export function planSyscalls(observed: readonly ObservedCall[], hasNetwork: bool
     else if (!isSyscallName(name)) unmet.push(`a system call that is not known here (${name})`);
     else {
       const possible = uses.filter((args) => matches(everyCase(name), args));
-      if (possible.length < uses.length) unmet.push(`the system call ${name} with arguments as it gave them`);
+      if (possible.length < uses.length) unmet.push(`the system call ${name} with the arguments it gave`);
       if (possible.length > 0) wanted.push(want(name, possible));
     }
   }
