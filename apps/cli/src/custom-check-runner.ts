@@ -7,6 +7,7 @@ import type { CustomCheckRunner } from '@holdfast/compliance';
 import { systemClock } from '@holdfast/host-linux';
 import { DEFAULT_MODULE_LIMITS, DEFAULT_RUN_LIMITS } from '@holdfast/wasm';
 import { connectSandbox } from '@holdfast/sandbox';
+import { MAX_CHECK_MEMORY_BYTES } from './check-limits.ts';
 import {
   DEFAULT_WASM_RUNNER_OPTIONS,
   openWasmRunner,
@@ -15,8 +16,6 @@ import {
   type WasmRunner,
 } from '@holdfast/wasm-runner';
 
-/** The most a baseline can give a module. */
-export const MAX_CHECK_MEMORY_BYTES = 128 * 1024 * 1024;
 const OPTIONS = {
   ...DEFAULT_WASM_RUNNER_OPTIONS,
   maxProcesses: 2,

@@ -13,7 +13,7 @@ interface UserIds {
   readonly gid: number;
 }
 
-function findUser(name: string): UserIds | undefined {
+export function findUser(name: string): UserIds | undefined {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((entry) => entry.startsWith(`${name}:`));

@@ -1,8 +1,8 @@
 /** Profiles that can be used by name without a policy. */
-import { SANDBOX_LAYERS, type SandboxProfile, SandboxProfileSchema } from '@holdfast/policy';
+import { SANDBOX_LAYERS, type SandboxLayer, type SandboxProfile, SandboxProfileSchema } from '@holdfast/policy';
 
 /** What needs root: another user to run as, and a control group. */
-const NEED_ROOT: readonly string[] = ['own-user', 'cgroup'];
+export const LAYERS_THAT_NEED_ROOT: readonly SandboxLayer[] = ['own-user', 'cgroup'];
 
 export const BUILT_IN_PROFILES: readonly SandboxProfile[] = [
   SandboxProfileSchema.parse({
@@ -12,6 +12,6 @@ export const BUILT_IN_PROFILES: readonly SandboxProfile[] = [
   SandboxProfileSchema.parse({
     name: 'plain-user',
     description: 'As default, for people who are not root: runs as you, with limits for each process alone.',
-    require: SANDBOX_LAYERS.filter((layer) => !NEED_ROOT.includes(layer)),
+    require: SANDBOX_LAYERS.filter((layer) => !LAYERS_THAT_NEED_ROOT.includes(layer)),
   }),
 ];

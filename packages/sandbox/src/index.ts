@@ -10,7 +10,7 @@ export { describeSeccomp } from './seccomp/describe-seccomp.ts';
 export type { CompiledProfile, KernelFeatures, LandlockRuleset, SlotPlan } from './plan.ts';
 export type { LayerState, Measured, Sandbox, SandboxJob, SandboxResult, SandboxRun, SandboxUsage } from './sandbox.ts';
 export { connectSandbox, openSandbox } from './client/open-sandbox.ts';
-export { BUILT_IN_PROFILES } from './built-in-profiles.ts';
+export { BUILT_IN_PROFILES, LAYERS_THAT_NEED_ROOT } from './built-in-profiles.ts';
 export { type Access, serveSpawner, type SpawnerService } from './spawner/serve-spawner.ts';
 export { describeProfile } from './describe-profile.ts';
 export { formatProposal } from './learn/format-proposal.ts';

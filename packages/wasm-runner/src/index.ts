@@ -1,7 +1,7 @@
 export { commitChanges } from './directories/commit-changes.ts';
 export { DEFAULT_WASM_RUNNER_OPTIONS, openWasmRunner, type WasmRunnerOptions } from './open-wasm-runner.ts';
 export { plainRunnerHost, type RunnerChild, type RunnerHost } from './process/runner-host.ts';
-export { sandboxRunnerHost, wasmRunnerProfile } from './process/sandbox-runner-host.ts';
+export { sandboxRunnerHost } from './process/sandbox-runner-host.ts';
 export type {
   DirectoryChange,
   DirectoryGrant,

@@ -11,7 +11,8 @@ import {
 } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
 import { loadSigner, sha256Hex } from '@holdfast/crypto';
-import { MAX_CHECK_MEMORY_BYTES, openCustomCheckRunner } from '../custom-check-runner.ts';
+import { MAX_CHECK_MEMORY_BYTES } from '../check-limits.ts';
+import { openCustomCheckRunner } from '../custom-check-runner.ts';
 import { openHost, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
 import { baselineKeyPath } from '../server-state.ts';

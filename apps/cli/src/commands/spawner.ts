@@ -1,11 +1,16 @@
-/** `holdfast spawner`: the service that starts confined commands for the guard (ADR 8). Root may run any job. */
-import { readFileSync } from 'node:fs';
+/**
+ * `holdfast spawner`: the service that starts confined commands (ADR 8). Root may run any job; the
+ * agent the one that hosts WebAssembly, which checks of the baseline may need; nobody else any.
+ */
 import { dirname, join } from 'node:path';
 import { hostPaths } from '@holdfast/api';
 import { assertPeerCredentials, openPeerCredentials } from '@holdfast/guard';
-import { serveSpawner } from '@holdfast/sandbox';
+import { type Access, serveSpawner } from '@holdfast/sandbox';
+import { wasmRunnerJob } from '@holdfast/wasm-runner/job';
+import { MAX_CHECK_MEMORY_BYTES } from '../check-limits.ts';
 import { isSimulated, requireRoot, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
+import { AGENT_USER, findUser } from '../system-users.ts';
 import { untilAborted } from '../until-aborted.ts';
 
 export async function spawner({ root }: RootOption, signal: AbortSignal): Promise<CommandResult> {
@@ -13,15 +18,12 @@ export async function spawner({ root }: RootOption, signal: AbortSignal): Promis
   const { spawnerSocket } = hostPaths(root);
   const readCredentials = openPeerCredentials();
   await assertPeerCredentials(readCredentials);
-  const own = process.getuid?.();
+  const agent = findUser(AGENT_USER);
   await using service = await serveSpawner(
     {
       socketPath: spawnerSocket,
-      gid: groupOfAgent() ?? process.getgid?.() ?? 0,
-      accessOf: (socket) => {
-        const { uid } = readCredentials(socket);
-        return uid === 0 || uid === own ? 'any-job' : 'none';
-      },
+      gid: agent?.gid ?? process.getgid?.() ?? 0,
+      accessOf: (socket) => accessOf(readCredentials(socket).uid, agent?.uid),
     },
     { directory: join(dirname(spawnerSocket), 'sandbox') },
   );
@@ -31,10 +33,7 @@ export async function spawner({ root }: RootOption, signal: AbortSignal): Promis
   return { data: { stopped: true }, text: '' };
 }
 
-/** group(5): the agent's, where it exists. */
-function groupOfAgent(): number | undefined {
-  const line = readFileSync('/etc/group', 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith('holdfast:'));
-  return line === undefined ? undefined : Number(line.split(':')[2]);
+function accessOf(uid: number, agentUid: number | undefined): Access {
+  if (uid === 0 || uid === process.getuid?.()) return 'any-job';
+  return uid === agentUid ? { onlyJob: wasmRunnerJob(MAX_CHECK_MEMORY_BYTES) } : 'none';
 }

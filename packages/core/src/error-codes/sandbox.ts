@@ -17,6 +17,11 @@ export const SANDBOX_ERRORS = {
     title: 'The command could not be started in its sandbox',
     text: 'Every layer was put on, and then the program could not be executed: it does not exist in the profile’s view of the file system, may not be executed there, or one of the steps before it was refused. The fields name the step and the error number.',
   },
+  ERR_SANDBOX_ACCESS: {
+    remedy: 'give-up',
+    title: 'This user may not run that confined',
+    text: 'The agent may have the spawner start the process that hosts WebAssembly, with the profile and arguments of its own release, and nothing else; only root may run other commands. The fields name what differed. Nothing was run. After an update, restart the spawner and the agent together.',
+  },
   ERR_SANDBOX_SPAWNER_GONE: {
     remedy: 'retry',
     title: 'The spawner ended',

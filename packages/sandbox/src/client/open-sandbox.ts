@@ -21,7 +21,7 @@ function defaultDirectory(): string {
 
 /** Starts a spawner that lives as long as what is returned. Commands it runs end with it. */
 export async function openSandbox(options: Partial<SpawnerOptions> = {}): Promise<Sandbox> {
-  const given: SpawnerOptions = { directory: defaultDirectory(), ...options };
+  const given: SpawnerOptions = { directory: defaultDirectory(), standInForMissing: true, ...options };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, JSON.stringify(given)], {
     env: {},
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],

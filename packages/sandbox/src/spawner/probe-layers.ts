@@ -1,15 +1,16 @@
 /**
- * Which layers this host has, before anything is started (X-04): looked up, not tried, so that asking
- * costs nothing. What is really on is read back from every slot; see `Slot.verified`.
+ * Which layers this host has, before any command is started (X-04): namespaces are tried once, the
+ * others looked up. What is really on is read back from every slot; see `Slot.verified`.
  */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dlopen } from 'node:ffi';
 import { SANDBOX_LAYERS, type SandboxLayer } from '@holdfast/policy';
 import type { ControlGroups } from '../cgroup/control-groups.ts';
 import { LANDLOCK_LAYER_ABI } from '../landlock/compile-landlock.ts';
 import type { LayerState } from '../sandbox.ts';
+import type { SandboxUser } from './sandbox-user.ts';
+import type { Obstacle } from './try-namespaces.ts';
 
-export const BUBBLEWRAP = '/usr/bin/bwrap';
 /** asm-generic/unistd.h, the same on every architecture we know. */
 const LANDLOCK_CREATE_RULESET = 444n;
 const LANDLOCK_CREATE_RULESET_VERSION = 1n;
@@ -24,67 +25,48 @@ export function readLandlockAbi(): number {
 export interface ProbedHost {
   readonly landlockAbi: number;
   readonly groups: ControlGroups | { readonly none: string };
+  /** Of profiles that name none. */
+  readonly user: SandboxUser;
+  readonly namespaces: Obstacle | null;
   /** Layers to be treated as if this host did not have them. */
   readonly masked: readonly SandboxLayer[];
 }
 
-export function probeLayers({ landlockAbi, groups, masked }: ProbedHost): readonly LayerState[] {
-  const namespaces = whyNoNamespaces();
-  const state = (layer: SandboxLayer): { reason: string; fix: string | null; available: boolean } => {
-    const missing = (reason: string, fix: string) => ({ available: false, reason, fix });
-    const present = (reason: string) => ({ available: true, reason, fix: null });
-    if (masked.includes(layer)) return missing('masked', 'remove the mask');
-    const abi = (LANDLOCK_LAYER_ABI as Partial<Record<SandboxLayer, number>>)[layer];
-    if (abi !== undefined) {
-      const found = `Landlock ABI ${landlockAbi}, needs ${abi}`;
-      return landlockAbi >= abi ? present(found) : missing(found, 'use a newer kernel, with lsm=landlock');
-    }
-    if (layer === 'cgroup') {
-      return 'none' in groups
-        ? missing(groups.none, 'run the spawner as root, or delegate a control group to it')
-        : present('memory and processes can be limited');
-    }
-    if (layer === 'own-user' && process.getuid?.() !== 0) {
-      return missing('only root can start a command as another user', 'run the spawner as root');
-    }
-    if (layer === 'seccomp') {
-      return /^Seccomp_filters:/m.test(readText('/proc/self/status'))
-        ? present('the kernel filters system calls')
-        : missing('this kernel has no seccomp filters', 'use a kernel with CONFIG_SECCOMP_FILTER');
-    }
-    if (layer === 'rlimits' || layer === 'no-new-privileges') return present('part of every Linux kernel');
-    return namespaces === null ? present('bubblewrap and user namespaces') : missing(...namespaces);
-  };
-  return SANDBOX_LAYERS.map((layer) => ({ layer, ...state(layer) }));
+type Finding = Omit<LayerState, 'layer'>;
+const present = (reason: string): Finding => ({ available: true, reason, fix: null });
+const missing = (reason: string, fix: string): Finding => ({ available: false, reason, fix });
+
+export function probeLayers(host: ProbedHost): readonly LayerState[] {
+  return SANDBOX_LAYERS.map((layer) => {
+    const { available, reason, fix } = host.masked.includes(layer)
+      ? missing('masked', 'remove the mask')
+      : judge(layer, host);
+    return { layer, available, reason, fix };
+  });
 }
 
-function whyNoNamespaces(): readonly [reason: string, fix: string] | null {
-  try {
-    accessSync(BUBBLEWRAP, constants.X_OK);
-  } catch {
-    return [`${BUBBLEWRAP} is not there`, 'install the package bubblewrap'];
-  }
-  const switches = [
-    ['/proc/sys/user/max_user_namespaces', (value: string) => value === '0', 'sysctl user.max_user_namespaces=10000'],
-    [
-      '/proc/sys/kernel/unprivileged_userns_clone',
-      (value: string) => value === '0',
-      'sysctl kernel.unprivileged_userns_clone=1',
-    ],
-  ] as const;
-  for (const [file, isOff, fix] of switches) {
-    if (isOff(readText(file))) return [`${file} forbids user namespaces`, fix];
-  }
-  return existsSync('/proc/self/ns/user')
-    ? null
-    : ['this kernel has no user namespaces', 'use a kernel with CONFIG_USER_NS'];
+/** Whether commands of `user` run as somebody who is neither root nor us. */
+export function judgeUser(user: SandboxUser): Finding {
+  return user.owner === null ? missing(user.reason, user.fix) : present(user.says);
 }
 
-/** Empty when it is not there: no such switch on this kernel. */
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return '';
+function judge(layer: SandboxLayer, { landlockAbi, groups, user, namespaces }: ProbedHost): Finding {
+  const abi = (LANDLOCK_LAYER_ABI as Partial<Record<SandboxLayer, number>>)[layer];
+  if (abi !== undefined) {
+    const found = `Landlock ABI ${landlockAbi}, needs ${abi}`;
+    return landlockAbi >= abi ? present(found) : missing(found, 'use a newer kernel, with lsm=landlock');
   }
+  if (layer === 'cgroup') {
+    return 'none' in groups
+      ? missing(groups.none, 'run the spawner as root, or delegate a control group to it')
+      : present('memory and processes can be limited');
+  }
+  if (layer === 'own-user') return judgeUser(user);
+  if (layer === 'seccomp') {
+    return /^Seccomp_filters:/m.test(readFileSync('/proc/self/status', 'latin1'))
+      ? present('the kernel filters system calls')
+      : missing('this kernel has no seccomp filters', 'use a kernel with CONFIG_SECCOMP_FILTER');
+  }
+  if (layer === 'rlimits' || layer === 'no-new-privileges') return present('part of every Linux kernel');
+  return namespaces === null ? present('bubblewrap made it') : missing(namespaces.reason, namespaces.fix);
 }

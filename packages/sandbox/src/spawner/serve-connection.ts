@@ -19,12 +19,15 @@ import {
   STREAM,
   WINDOW_BYTES,
 } from './frames.ts';
+import { requireOnlyJob, requireOnlyProfile } from './only-job.ts';
 import type { Slot } from './slot.ts';
-import { isReadBack, MAX_RUNS, type PreparedProfile, type Spawner } from './spawner.ts';
+import { isReadBack, type PreparedProfile, type Spawner } from './spawner.ts';
 import { MAX_SLOTS_PER_PROFILE } from './slot-pool.ts';
 
 /** A client that asks and does not read. */
 const MAX_UNSENT_BYTES = 64 * 1_024 * 1_024;
+/** Requests to warm that a client may have open: more than there are profiles in a policy. */
+const MAX_WARMING = 64;
 const DEFAULT_KILL_AFTER_MS = 1_000;
 const MAX_TIMEOUT_MS = 7 * 86_400_000;
 
@@ -43,7 +46,7 @@ const WarmSchema = z.strictObject({ profile: z.unknown(), slots: z.int().min(0).
 /**
  * Serves `stream` until it ends. Resolves when nothing that it had started is left.
  *
- * @param onlyJob what is run whatever the client asks for; `null` for a client that may run anything
+ * @param onlyJob the one that this client may run; `null` for a client that may run anything
  */
 export async function serveConnection(
   spawner: Spawner,
@@ -52,6 +55,7 @@ export async function serveConnection(
 ): Promise<void> {
   const runs = new Map<number, Run>();
   const ends = new Set<Promise<void>>();
+  let warming = 0;
   const decoder = new FrameDecoder();
   const send = (frame: Buffer): void => {
     if (stream.destroyed) return;
@@ -66,16 +70,17 @@ export async function serveConnection(
     }
   };
   const start = async (number: number, payload: Buffer): Promise<void> => {
-    if (runs.size >= MAX_RUNS) {
-      throw new HoldfastError('too many confined commands run at once', { code: 'ERR_SANDBOX_BUSY' });
-    }
-    const job = onlyJob === null ? parseAs(JobSchema, payload) : JobSchema.parse(onlyJob);
+    using place = spawner.enter();
+    const asked = parseAs(JobSchema, payload);
+    if (onlyJob !== null) requireOnlyJob(onlyJob, asked);
+    const job = onlyJob === null ? asked : JobSchema.parse(onlyJob);
     const run = new Run(number, job, send);
     runs.set(number, run);
     try {
       await run.live(spawner.prepare(job.profile));
     } finally {
       runs.delete(number);
+      void place;
     }
   };
   const onFrame = ({ kind, run: number, payload }: Frame): boolean => {
@@ -92,7 +97,8 @@ export async function serveConnection(
     else if (kind === FRAME.warm) {
       void answer(number, async () => {
         const { profile, slots } = parseAs(WarmSchema, payload);
-        await spawner.prepare(onlyJob?.profile ?? profile).pool.warm(slots);
+        if (onlyJob !== null) requireOnlyProfile(onlyJob, profile);
+        await spawner.prepare(profile).pool.warm(slots);
         send(encodeJsonFrame(FRAME.answer, number, null));
       });
     } else return false; // a frame only we send
@@ -157,7 +163,7 @@ class Run {
     const timer = setTimeout(() => {
       timedOut = true;
       slot.terminate();
-      killTimer = setTimeout(() => slot.kill(), killAfterMs);
+      killTimer = setTimeout(() => this.#stop(), killAfterMs);
     }, timeoutMs);
     await slot.ended;
     clearTimeout(timer);
@@ -182,7 +188,7 @@ class Run {
       signal,
       endedBy: timedOut
         ? 'timeout'
-        : this.#killed
+        : this.#killed && ended === null
           ? 'abort'
           : (used?.oomKills ?? 0) > 0
             ? 'memory-limit'
@@ -210,6 +216,11 @@ class Run {
 
   kill(): void {
     this.#killed = true;
+    this.#stop();
+  }
+
+  /** Also when nobody takes the output: a command whose pipes are full has not ended. */
+  #stop(): void {
     this.#slot?.kill();
     for (const pump of this.#pumps) pump.widen(Number.MAX_SAFE_INTEGER); // what is left in the pipes is bounded by them
   }
