@@ -156,6 +156,13 @@ describe('holdfast sandbox learn', { ...suite, concurrency: false, timeout: 300_
     assert.ok(isNothing(listRemains(id, directory)));
   });
 
+  it('X-08: refuses to propose anything for a program that is not there', async (t) => {
+    const { exitCode, stdout, stderr } = await learn(temporaryDirectory(t), '--', '/usr/bin/no-such-program');
+    assert.equal(exitCode, 65);
+    assert.equal(stdout, '');
+    assert.match(stderr, /ERR_SANDBOX_LEARN/);
+  });
+
   const misuses: { name: string; args: string[] }[] = [
     { name: 'a program without its path', args: ['--', 'sort'] },
     { name: 'no runs', args: ['--runs', '0', '--', '/usr/bin/sort'] },

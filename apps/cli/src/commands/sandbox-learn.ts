@@ -68,6 +68,8 @@ export async function learn(
     await lab.down();
     rmSync(base, { recursive: true, force: true });
   }
+  const wasExecuted = Object.values(report.observations.files).some((uses) => uses.includes('execute'));
+  if (!wasExecuted) throw learnError('the program could not be executed in the lab host', 'program', 'not executable');
   const learnt = proposeProfile(request.name, report.observations, report.facts);
   const { workingDirectory } = report.facts;
   const proposal =
@@ -145,6 +147,7 @@ async function inHost(
   const options = { timeoutMs, ...(stdin === undefined ? {} : { stdin }) };
   const result = await lab.exec(host, [program, ...args], signal, options);
   if (result.exitCode === 0) return result.stdout;
+  signal.throwIfAborted(); // Ctrl-C reaches what runs there as well
   throw new HoldfastError('observing the command failed in the lab host', {
     code: 'ERR_SANDBOX_LEARN',
     fields: { program, exitCode: result.exitCode ?? -1 },
