@@ -21,4 +21,5 @@ export {
   type LearnReport,
   type LearnRequest,
 } from './learn/learn-command.ts';
-export { moveProposal, type Proposal, proposeProfile } from './learn/propose-profile.ts';
+export { moveObservations } from './learn/observations.ts';
+export { type Proposal, proposeProfile } from './learn/propose-profile.ts';

@@ -18,7 +18,7 @@ import {
   LEARN_STDIN,
   type LearnReport,
   type LearnRequest,
-  moveProposal,
+  moveObservations,
   type Proposal,
   proposeProfile,
 } from '@holdfast/sandbox';
@@ -70,13 +70,20 @@ export async function learn(
   }
   const wasExecuted = Object.values(report.observations.files).some((uses) => uses.includes('execute'));
   if (!wasExecuted) throw learnError('the program could not be executed in the lab host', 'program', 'not executable');
-  const learnt = proposeProfile(request.name, report.observations, report.facts);
-  const { workingDirectory } = report.facts;
-  const proposal =
-    options.dir === undefined || workingDirectory === null
-      ? learnt
-      : moveProposal(learnt, workingDirectory, realpathSync(options.dir));
+  const { observations, facts } = movedToHost(report, options.dir);
+  const proposal = proposeProfile(request.name, observations, facts);
   return describe(proposal, request, report);
+}
+
+/** What was done in the copy, as if it had been done in the directory itself. */
+function movedToHost({ observations, facts }: LearnReport, dir: string | undefined): Omit<LearnReport, 'verification'> {
+  const { workingDirectory } = facts;
+  if (dir === undefined || workingDirectory === null) return { observations, facts };
+  const directory = realpathSync(dir);
+  return {
+    observations: moveObservations(observations, workingDirectory, directory),
+    facts: { ...facts, workingDirectory: directory },
+  };
 }
 
 function parseRequest(argv: readonly string[], options: LearnOptions): LearnRequest {

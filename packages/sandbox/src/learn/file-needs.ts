@@ -3,7 +3,8 @@
  * the sandbox's own `/proc`, `/dev` and `/tmp` are not named; what looks like a secret is left out;
  * all of `/usr` is one entry; what is below the working directory is that directory; any other file is
  * named by itself, and its directory only when it was listed or eight of its files were read; what is
- * written is given by its directory, as Landlock wants it. Nothing wider than that.
+ * written is given by its directory, as Landlock wants it. Nothing wider than that, and never a whole
+ * `/`, `/etc` or home.
  */
 import { posix } from 'node:path';
 import type { FileUse, Observations } from './observations.ts';
@@ -29,7 +30,7 @@ export interface FileNeeds {
 export interface FileFacts {
   /** Given as one entry; `null` when the command was started in `/`. */
   readonly workingDirectory: string | null;
-  /** Of the files that were executed: what stat(1) gives. Missing ones are taken for plain programs. */
+  /** Of the files that were executed, those with a set-user-id or set-group-id bit. */
   readonly setIdPrograms: readonly string[];
 }
 
@@ -77,6 +78,10 @@ class FilePlan {
       this.#secrets.add(path);
       return;
     }
+    if (this.#isInside(path) && isNeverShown(this.#facts.workingDirectory ?? '')) {
+      this.#unmet.add(`${this.#facts.workingDirectory} as its working directory`);
+      return;
+    }
     if (isWithin(path, '/root')) {
       this.#notes.add(`${path}: what is below /root is there for root alone`);
       return;
@@ -98,7 +103,8 @@ class FilePlan {
   #write(path: string): void {
     const { workingDirectory } = this.#facts;
     if (workingDirectory !== null && this.#isInside(path)) {
-      note(this.#written, workingDirectory, 'the working directory');
+      if (isNeverWritable(workingDirectory)) this.#unmet.add(`write access to ${workingDirectory}`);
+      else note(this.#written, workingDirectory, 'the working directory');
       return;
     }
     if (isWithin(path, '/tmp')) {

@@ -12,7 +12,9 @@ const TOO_WIDE: ReadonlySet<string> = new Set(
   ),
 );
 /** As `compileProfile` refuses to write there. */
-const NEVER_WRITABLE = /^\/(?:\.launcher|usr|etc|proc|sys|dev|boot|bin|sbin|lib|lib32|lib64|libx32)(?:\/|$)/;
+const NEVER_WRITABLE = /^\/(?:usr|etc|boot|bin|sbin|lib|lib32|lib64|libx32)(?:\/|$)/;
+/** A sandbox has its own, or its user cannot pass. */
+const NEVER_SHOWN = /^\/(?:\.launcher|proc|sys|dev|root)(?:\/|$)/;
 const HOMES = /^\/(?:root|home\/[^/]+)$/;
 
 /** Directories and files that hold keys, passwords and tokens: OpenSSH, GnuPG, clouds, databases, shells, ours. */
@@ -42,7 +44,7 @@ export function isTooWide(directory: string): boolean {
 
 /** A path that no proposal shows: for everybody, for root alone, or without a name that a profile can hold. */
 export function isNeverShown(path: string): boolean {
-  return isTooWide(path) || path.startsWith('/root/') || path.startsWith('/.launcher') || !canBeNamed(path);
+  return isTooWide(path) || NEVER_SHOWN.test(path) || !canBeNamed(path);
 }
 
 /** A directory that no proposal makes writable. */

@@ -64,6 +64,16 @@ export function uniteObservations(runs: readonly Observations[]): Observations {
   };
 }
 
+/** The same with one directory at another place: what was seen in a copy, as seen where the original is. */
+export function moveObservations(observations: Observations, from: string, to: string): Observations {
+  const files: Record<string, readonly FileUse[]> = {};
+  for (const [path, uses] of Object.entries(observations.files)) {
+    const moved = path === from || path.startsWith(`${from}/`) ? to + path.slice(from.length) : path;
+    files[moved] = [...new Set([...(files[moved] ?? []), ...uses])];
+  }
+  return { ...observations, files };
+}
+
 /** Each once, by content. */
 export function distinct<T extends object>(items: readonly T[]): readonly T[] {
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];

@@ -7,9 +7,9 @@ import { NEVER } from '../seccomp/purposes.ts';
 import { SYSCALLS } from '../seccomp/syscall-table.ts';
 import { isNeverShown, isNeverWritable, isSecret } from './forbidden-paths.ts';
 import { formatProposal } from './format-proposal.ts';
-import { uniteObservations } from './observations.ts';
+import { moveObservations, uniteObservations } from './observations.ts';
 import { observeTrace } from './observe-trace.ts';
-import { type LearnFacts, moveProposal, type Proposal, proposeProfile } from './propose-profile.ts';
+import { type LearnFacts, type Proposal, proposeProfile } from './propose-profile.ts';
 import { TraceReader } from './read-trace.ts';
 
 const WORK = '/srv/holdfast-learn/work';
@@ -392,12 +392,13 @@ describe('proposeProfile: runs and limits', () => {
   });
 
   it('X-08: names the working directory as it is on the host, unless that would be too wide', () => {
-    const learnt = propose([opened(`${WORK}/a`, WRITE)]);
-    assert.deepEqual(moveProposal(learnt, WORK, '/srv/data').profile.files.writable, ['/srv/data']);
-    for (const wide of ['/home/ann', '/etc', '/root/project', '/']) {
-      const moved = moveProposal(learnt, WORK, wide);
-      assert.deepEqual(moved.profile.files.writable, []);
-      assert.match(moved.unmet.join('\n'), /as its working directory/);
+    const seen = observe(`10 ${opened(`${WORK}/a`, WRITE)}`);
+    const at = (workingDirectory: string): Proposal =>
+      proposeProfile('learnt', moveObservations(seen, WORK, workingDirectory), { ...FACTS, workingDirectory });
+    assert.deepEqual(at('/srv/data').profile.files.writable, ['/srv/data']);
+    for (const wide of ['/home/ann', '/etc', '/etc/app', '/root/project', '/usr/src']) {
+      assert.deepEqual(at(wide).profile.files.writable, []);
+      assert.equal(at(wide).unmet.length, 1);
     }
   });
 });
@@ -444,7 +445,7 @@ describe('proposeProfile: whatever the trace', () => {
   );
   it('X-08: the proposal compiles, and holds no call that is never allowed and no path that is never given', () => {
     fc.assert(
-      fc.property(fc.array(line, { maxLength: 60 }), fc.constantFrom(WORK, null), (lines, workingDirectory) => {
+      fc.property(fc.array(line, { maxLength: 60 }), fc.option(path), (lines, workingDirectory) => {
         const { profile } = propose(lines, { workingDirectory });
         compileProfile(profile, FEATURES);
         const { readOnly, writable, executable, hidden } = profile.files;

@@ -4,7 +4,6 @@
  * it becomes policy; nothing in it is applied by itself.
  */
 import { type SandboxEndpoint, type SandboxProfile, SandboxProfileSchema } from '@holdfast/policy';
-import { isNeverShown, isNeverWritable } from './forbidden-paths.ts';
 import { type FileFacts, isWithin, planFiles, type Reasons } from './file-needs.ts';
 import type { Observations } from './observations.ts';
 import { planSyscalls } from './syscall-needs.ts';
@@ -126,39 +125,6 @@ export function proposeProfile(name: string, observed: Observations, facts: Lear
       ),
       'the variables that it reads cannot be seen: env is the default',
     ],
-  };
-}
-
-/** The same proposal with the working directory at its place on the host where it is to be used. */
-export function moveProposal(proposal: Proposal, from: string, to: string): Proposal {
-  const move = (path: string): string =>
-    path === from || path.startsWith(`${from}/`) ? to + path.slice(from.length) : path;
-  const { files } = proposal.profile;
-  const keeps = (path: string, isWritable: boolean): boolean =>
-    path !== from || !(isWritable ? isNeverWritable(to) : isNeverShown(to));
-  const [readOnly, writable] = [
-    files.readOnly.filter((path) => keeps(path, false)),
-    files.writable.filter((path) => keeps(path, true)),
-  ];
-  const isRefused = readOnly.length + writable.length < files.readOnly.length + files.writable.length;
-  const reasons = Object.entries(proposal.reasons).map(
-    ([place, why]) => [place, new Map([...why].map(([value, reason]) => [move(value), reason]))] as const,
-  );
-  return {
-    ...proposal,
-    profile: {
-      ...proposal.profile,
-      files: {
-        ...files,
-        readOnly: readOnly.map(move),
-        writable: writable.map(move),
-        hidden: isRefused ? files.hidden.filter((path) => !isWithin(path, from)) : files.hidden.map(move),
-        executable: isRefused ? files.executable.filter((path) => !isWithin(path, from)) : files.executable.map(move),
-      },
-    },
-    reasons: Object.fromEntries(reasons),
-    secrets: proposal.secrets.map(move),
-    unmet: isRefused ? [...proposal.unmet, `${to} as its working directory`] : proposal.unmet,
   };
 }
 
