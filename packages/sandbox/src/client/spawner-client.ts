@@ -67,7 +67,7 @@ export class SpawnerClient implements Sandbox {
     );
     this.#listeners.set(number, run);
     this.#stream.write(encodeJsonFrame(FRAME.start, number, job));
-    const abort = (): void => run.abort();
+    const abort = (): void => run.kill();
     signal.addEventListener('abort', abort, { once: true });
     run.result.then(
       () => signal.removeEventListener('abort', abort),
@@ -125,8 +125,9 @@ class ClientRun implements SandboxRun, Listener {
   readonly #started = Promise.withResolvers<void>();
   #window = WINDOW_BYTES;
   #wake: (() => void) | null = null;
+  /** Of the last write: the next one waits for it, so that their bytes stay in order. */
+  #written: Promise<void> = Promise.resolve();
   #ended = false;
-  #aborted = false;
 
   constructor(number: number, send: (frame: Buffer) => void, onEnd: () => void) {
     this.#number = number;
@@ -139,33 +140,18 @@ class ClientRun implements SandboxRun, Listener {
     this.stderr = new ByteQueue((bytes) => this.#credit(STREAM.stderr, bytes));
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      while (this.#window === 0 && !this.#ended) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        this.#wake = resolve;
-        await promise;
-      }
-      if (this.#ended) return; // nobody reads it any more, as with a closed pipe
-      const end = Math.min(at + Math.min(this.#window, MAX_DATA_BYTES), bytes.length);
-      this.#window -= end - at;
-      this.#send(encodeFrame(FRAME.stdin, this.#number, bytes.subarray(at, end)));
-      at = end;
-    }
+  write(bytes: Uint8Array): Promise<void> {
+    this.#written = this.#written.then(() => this.#write(bytes));
+    return this.#written;
   }
 
   async end(): Promise<void> {
+    await this.#written;
     if (!this.#ended) this.#send(encodeFrame(FRAME.stdinEnd, this.#number));
   }
 
   kill(): void {
     if (!this.#ended) this.#send(encodeFrame(FRAME.kill, this.#number));
-  }
-
-  /** As `kill`, and the result says that it was an abort. */
-  abort(): void {
-    this.#aborted = true;
-    this.kill();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -181,7 +167,7 @@ class ClientRun implements SandboxRun, Listener {
     else if (kind === FRAME.failed) this.onLost(errorOf(payload));
     else if (kind === FRAME.ended) {
       const result = parse(payload) as SandboxResult; // same release, see `layers`
-      this.#settle(() => this.#result.resolve(this.#aborted ? { ...result, endedBy: 'abort' } : result));
+      this.#settle(() => this.#result.resolve(result));
     }
   }
 
@@ -197,6 +183,21 @@ class ClientRun implements SandboxRun, Listener {
     this.stdout.end();
     this.stderr.end();
     settle();
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      while (this.#window === 0 && !this.#ended) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#wake = resolve;
+        await promise;
+      }
+      if (this.#ended) return; // nobody reads it any more, as with a closed pipe
+      const end = Math.min(at + Math.min(this.#window, MAX_DATA_BYTES), bytes.length);
+      this.#window -= end - at;
+      this.#send(encodeFrame(FRAME.stdin, this.#number, bytes.subarray(at, end)));
+      at = end;
+    }
   }
 
   #widen(bytes: number): void {

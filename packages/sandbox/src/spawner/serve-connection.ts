@@ -95,12 +95,15 @@ export async function serveConnection(
     else if (kind === FRAME.credit) return runs.get(number)?.widen(payload) ?? true;
     else if (kind === FRAME.layers) send(encodeJsonFrame(FRAME.answer, number, spawner.layers()));
     else if (kind === FRAME.warm) {
-      void answer(number, async () => {
+      if (warming >= MAX_WARMING) return false;
+      warming += 1;
+      const end = answer(number, async () => {
         const { profile, slots } = parseAs(WarmSchema, payload);
         if (onlyJob !== null) requireOnlyProfile(onlyJob, profile);
         await spawner.prepare(profile).pool.warm(slots);
         send(encodeJsonFrame(FRAME.answer, number, null));
       });
+      void end.then(() => (warming -= 1));
     } else return false; // a frame only we send
     return true;
   };

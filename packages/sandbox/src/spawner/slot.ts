@@ -54,6 +54,7 @@ export class Slot {
   /** Of a slot with endpoints; without any, `spawn` makes the socket pair of descriptor 3. */
   readonly #channel: DescriptorChannel | null;
   #forwarder: Promise<EndpointForwarder | null> = Promise.resolve(null);
+  readonly #hasReported = Promise.withResolvers<void>();
   #launcherPid = 0;
   #reported: Buffer = Buffer.alloc(0);
   isOver = false;
@@ -61,6 +62,7 @@ export class Slot {
   private constructor(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null) {
     const note = (bytes: Buffer): void => {
       if (this.#reported.length < MAX_REPORT_BYTES) this.#reported = Buffer.concat([this.#reported, bytes]);
+      if (this.report()?.ended != null) this.#hasReported.resolve();
     };
     this.#plan = plan;
     this.#channel = plan.endpoints.length === 0 ? null : new DescriptorChannel(note);
@@ -91,7 +93,7 @@ export class Slot {
       child.once('exit', () => {
         this.isOver = true;
         this.#channel?.finish();
-        this.#control.destroy();
+        this.#control.end(); // not `destroy`: what process 1 reported may not be read yet
         this.stdin.destroy();
       });
       child.once('close', () => resolve());
@@ -181,13 +183,8 @@ export class Slot {
 
   /** Asked when the command has ended: whether its control group shows that nothing else is left of it. */
   async #isEmptied(): Promise<boolean> {
-    const reported = new Promise<void>((resolve) => {
-      this.#control.on('data', () => {
-        if (this.report()?.ended != null) resolve();
-      });
-    });
     const read = [this.stdout, this.stderr].map((stream) => new Promise((resolve) => stream.once('end', resolve)));
-    await Promise.all([reported, ...read]);
+    await Promise.all([this.#hasReported.promise, ...read]);
     // What it left behind is killed when process 1 ends, and that takes until bubblewrap has ended.
     return this.group?.processes().every((pid) => pid === this.#launcherPid) ?? false;
   }
