@@ -10,13 +10,12 @@ import {
   decideRetry,
   DEFAULT_WASM_RUNNER_OPTIONS,
   openWasmRunner,
-  plainRunnerHost,
   type WasmRunner,
 } from '../src/index.ts';
 import { decodeParts, encodeParts } from '../src/protocol/frames.ts';
 import { parseMessage } from '../src/protocol/messages.ts';
 import { TaskQueue } from '../src/scheduler/task-queue.ts';
-import { HELLO, taskOf, testClock } from '../test/wat-task.ts';
+import { HELLO, openTestHost, runnerPids, taskOf, testClock } from '../test/wat-task.ts';
 
 const AGENTS = 100;
 const SPAWNS = 20;
@@ -47,9 +46,12 @@ const atLeast = (name: string, value: number, wanted: number, show: (value: numb
   target: show(wanted),
 });
 
+/** Behind the wall, as agents run. */
+const host = await openTestHost();
+
 const open = (more: { maxProcesses: number; warmProcesses: number; tasksPerProcess?: number }): WasmRunner => {
   const options = { ...DEFAULT_WASM_RUNNER_OPTIONS, ...more };
-  return openWasmRunner({ host: plainRunnerHost(options.maxMemoryBytes), clock: testClock }, options);
+  return openWasmRunner({ host, clock: testClock }, options);
 };
 
 async function timeMs(work: () => unknown): Promise<number> {
@@ -92,8 +94,7 @@ async function agentsAtOnce(): Promise<{ agents: number; mib: number }> {
   await using runner = open({ maxProcesses: AGENTS, warmProcesses: 0 });
   const tenants = Array.from({ length: AGENTS }, (_, n) => `agent-${n}`);
   await Promise.all(tenants.map((tenant) => runner.run({ ...task, tenant, deadlineMs: 120_000 }, signal)));
-  const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  return { agents: runner.statistics().processes, mib: median(pids.map(proportionalMib)) };
+  return { agents: runner.statistics().processes, mib: median(runnerPids().map(proportionalMib)) };
 }
 
 const clock = testClock;
@@ -178,6 +179,8 @@ async function serialisationMs(): Promise<number> {
 const microseconds = (ms: number): string => `${(ms * 1_000).toFixed(2)} µs`;
 
 export async function bench() {
+  await using opened = host;
+  void opened.layers;
   const { agents, mib } = await agentsAtOnce();
   const rows: Row[] = [
     atMost('agent spawn from the warm pool, p95', percentile(await spawnMs(), 95), 50, milliseconds),

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, HoldfastError } from '@holdfast/core';
+import type { OutputListener } from '@holdfast/wasm';
 import { openGrants } from './directories/open-grants.ts';
 import { type PoolOptions, RunnerPool } from './pool/runner-pool.ts';
+import type { CollectedOutput } from './pool/runner-process.ts';
 import { brokenProtocol } from './protocol/frames.ts';
 import type { ParsedResult } from './protocol/messages.ts';
 import type { RunnerHost } from './process/runner-host.ts';
@@ -26,19 +28,23 @@ export const DEFAULT_WASM_RUNNER_OPTIONS: WasmRunnerOptions = {
   maxIdleBytes: 268_435_456,
 };
 
+/** A hundred thousand names and more. */
+const MAX_DESCRIPTION_BYTES = 33_554_432;
+
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Fuel, memory and time of a run that was killed are unknown; it is charged the most it can have used. */
 function killedAtDeadline(
   { runLimits, moduleLimits, deadlineMs }: WasmTask,
+  { stdout, stderr }: CollectedOutput,
   wallMs: number,
 ): Omit<WasmTaskResult, 'layers'> {
   return {
     exitCode: null,
     error: { code: 'ERR_WASM_DEADLINE', detail: `killed after ${deadlineMs} ms` },
-    stdout: new Uint8Array(),
-    stderr: new Uint8Array(),
-    truncated: false,
+    stdout,
+    stderr,
+    truncated: Math.max(stdout.length, stderr.length) === runLimits.outputBytes, // at the cap: there may have been more
     fuelLeft: 0n,
     memorySha256: null,
     usage: {
@@ -78,12 +84,13 @@ export function openWasmRunner(
   const pool = new RunnerPool(deps, options);
   let [tasks, killed] = [0, 0];
 
-  async function runOnce(task: WasmTask, signal: AbortSignal): Promise<WasmTaskResult> {
+  async function runOnce(task: WasmTask, signal: AbortSignal, onOutput: OutputListener): Promise<WasmTaskResult> {
     using grants = openGrants(task.directories, task.runLimits.openFiles);
     const { entry, args, env, stdin, clock: guestClock, randomness, moduleLimits, runLimits, hashMemory } = task;
     const writable = task.directories.filter(({ mode }) => mode === 'copy-on-write');
     const assignment = {
-      task: {
+      request: {
+        type: 'run',
         moduleSha256: sha256(task.module),
         entry,
         args,
@@ -98,24 +105,26 @@ export function openWasmRunner(
       },
       module: task.module,
       brokers: grants.brokers,
-      maxResultBytes: 2 * runLimits.outputBytes + writable.reduce((sum, { quotaBytes }) => sum + quotaBytes, 0),
+      outputBytes: runLimits.outputBytes,
+      maxResultBytes: runLimits.outputBytes + writable.reduce((sum, { quotaBytes }) => sum + quotaBytes, 0),
       deadlineMs: task.deadlineMs,
-    };
+    } as const;
     const runner = await pool.acquire(task.tenant, signal);
     tasks += 1;
     let reuse = true;
     try {
       const startMs = clock.monotonicMs();
-      const outcome = await runner.run(assignment, signal);
+      const outcome = await runner.run(assignment, signal, onOutput);
       if (outcome.kind === 'deadline') {
         killed += 1;
-        return { ...killedAtDeadline(task, clock.monotonicMs() - startMs), layers: host.layers };
+        return { ...killedAtDeadline(task, outcome.output, clock.monotonicMs() - startMs), layers: host.layers };
       }
+      if (outcome.kind !== 'result') throw brokenProtocol('out of turn');
       const { residentBytes, ...result } = outcome.result;
       // X-15: what trapped is not trusted with another task.
       reuse = result.error === null && residentBytes <= options.maxIdleBytes;
       checkChanges(outcome.result, task);
-      return { ...result, layers: host.layers };
+      return { ...result, ...outcome.output, layers: host.layers };
     } catch (error) {
       reuse &&= runner.alive && !(error instanceof HoldfastError && error.code === 'ERR_WASM_RUNNER');
       throw error;
@@ -127,7 +136,7 @@ export function openWasmRunner(
   return {
     statistics: () => ({ ...pool.statistics, tasks, killedAtDeadline: killed }),
 
-    async run(task, signal) {
+    async run(task, signal, onOutput = () => undefined) {
       if (task.moduleLimits.memoryBytes > options.maxMemoryBytes) {
         throw new HoldfastError('no module may have that much memory here', {
           code: 'ERR_WASM_LIMIT',
@@ -136,12 +145,39 @@ export function openWasmRunner(
       }
       const startMs = clock.monotonicMs();
       try {
-        return await runOnce(task, signal);
+        return await runOnce(task, signal, onOutput);
       } finally {
         const gridMs = task.responseGridMs ?? 0;
         const elapsedMs = clock.monotonicMs() - startMs;
         // X-17: an aborted caller waits for nothing, so nothing is kept from it either.
         if (gridMs > 0 && !signal.aborted) await sleep(Math.ceil(elapsedMs / gridMs) * gridMs - elapsedMs);
+      }
+    },
+
+    async inspect({ tenant, module, moduleLimits, deadlineMs }, signal) {
+      const assignment = {
+        request: { type: 'inspect', module, moduleLimits },
+        module,
+        brokers: [],
+        outputBytes: 0,
+        maxResultBytes: MAX_DESCRIPTION_BYTES,
+        deadlineMs,
+      } as const;
+      const runner = await pool.acquire(tenant, signal);
+      let reuse = false;
+      try {
+        const outcome = await runner.run(assignment, signal, () => undefined);
+        if (outcome.kind === 'deadline') {
+          throw new HoldfastError('the module was not decoded in time', {
+            code: 'ERR_WASM_DEADLINE',
+            fields: { deadlineMs },
+          });
+        }
+        if (outcome.kind !== 'description') throw brokenProtocol('out of turn');
+        reuse = true;
+        return outcome.description;
+      } finally {
+        pool.release(runner, reuse);
       }
     },
 

@@ -3,7 +3,16 @@
  * for one tenant only, a fresh instance per task (X-13, X-15). V8's bugs are assumed: the process
  * boundary is the wall.
  */
-import type { FileKind, GuestClock, GuestRandomness, ModuleLimits, RunLimits, WasmResult } from '@holdfast/wasm';
+import type {
+  AdmittedModule,
+  FileKind,
+  GuestClock,
+  GuestRandomness,
+  ModuleLimits,
+  OutputListener,
+  RunLimits,
+  WasmResult,
+} from '@holdfast/wasm';
 import type { SandboxLayer } from '@holdfast/policy';
 
 /** A host directory shown to a guest. Copied into memory when small; brokered, read-only, when large. */
@@ -57,6 +66,15 @@ export interface WasmTaskResult extends WasmResult {
   readonly layers: readonly SandboxLayer[];
 }
 
+/** What a module is, without running any of it. */
+export interface ModuleDescription extends Pick<AdmittedModule, 'sha256' | 'memory' | 'imports' | 'exports'> {
+  /** With the metering woven in. */
+  readonly meteredBytes: number;
+  readonly hasStartSection: boolean;
+}
+
+export interface InspectTask extends Pick<WasmTask, 'tenant' | 'module' | 'moduleLimits' | 'deadlineMs'> {}
+
 export interface RunnerStatistics {
   readonly processes: number;
   readonly busy: number;
@@ -70,6 +88,18 @@ export interface RunnerStatistics {
 export interface WasmRunner extends AsyncDisposable {
   /** What the pool does now. */
   statistics(): RunnerStatistics;
-  /** Resolves also when the guest failed: see `error`. @throws `ERR_WASM_RUNNER`, `ERR_WASM_DIRECTORY`, `ERR_TASK_QUEUE_FULL`, `ERR_SANDBOX_MISSING`, and what admitting a module throws */
-  run(task: WasmTask, signal: AbortSignal): Promise<WasmTaskResult>;
+  /**
+   * Resolves also when the guest failed: see `error`.
+   *
+   * @param onOutput told what the guest writes while it runs, in its order; `responseGridMs` hides nothing of that
+   * @throws `ERR_WASM_RUNNER`, `ERR_WASM_DIRECTORY`, `ERR_TASK_QUEUE_FULL`, `ERR_SANDBOX_MISSING`, and what admitting a module throws
+   */
+  run(task: WasmTask, signal: AbortSignal, onOutput?: OutputListener): Promise<WasmTaskResult>;
+  /**
+   * Decodes and meters a module in a process of its tenant's. Names in it are shortened, and what is not
+   * printable in them replaced.
+   *
+   * @throws as `run`, and `ERR_WASM_DEADLINE`
+   */
+  inspect(task: InspectTask, signal: AbortSignal): Promise<ModuleDescription>;
 }

@@ -1,7 +1,9 @@
 /**
- * X-13: guests that do everything not to end. What is measured is from the deadline until the run has
- * settled, which is after the process is gone; 50 ms is the requirement and not a guess. What a busy
- * machine needs to end a process that sleeps is measured in between, and comes on top.
+ * X-13: guests that do everything not to end, behind the wall. What is measured is from the deadline
+ * until the run has settled, which is after the process is gone; 50 ms is the requirement and not a
+ * guess. The full run, on a machine with nothing else to do, holds every run to it. Beside other tests
+ * a process may wait for a processor longer than that: there the worst that a control needs, a process
+ * that sleeps and is killed, comes on top.
  */
 import { median, percentile, temporaryDirectory } from '@holdfast/testing';
 import { DEFAULT_RUN_LIMITS } from '@holdfast/wasm';
@@ -10,11 +12,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { it, type TestContext } from 'node:test';
+import { after, it, type TestContext } from 'node:test';
 import type { WasmTask } from '../src/index.ts';
-import { assemble, openTestRunner, taskOf } from './wat-task.ts';
+import { assemble, openTestHost, openTestRunner, taskOf } from './wat-task.ts';
 
 /** A thousand for the claim itself. */
+const FULL_RUNS = 1_000;
 const RUNS = Number(process.env['HOLDFAST_HOSTILE_RUNS'] ?? 40);
 const MAX_OVERSHOOT_MS = 50;
 const DEADLINE_MS = 150;
@@ -79,9 +82,12 @@ async function controlOvershootMs(): Promise<number> {
   return performance.now() - startMs - waitMs;
 }
 
+const host = await openTestHost();
+after(() => host[Symbol.asyncDispose]());
+
 it(`X-13: ${RUNS} hostile runs end at most ${MAX_OVERSHOOT_MS} ms after their deadline`, async (t) => {
   const tasks = Object.entries(hostileTasks(t));
-  const runner = openTestRunner(t, { maxProcesses: 2, warmProcesses: 1 });
+  const runner = openTestRunner(t, { maxProcesses: 2, warmProcesses: 1 }, host);
   const control: number[] = [];
   const overshoots: { name: string; ms: number }[] = [];
   for (let n = 0; n < RUNS; n++) {
@@ -101,8 +107,11 @@ it(`X-13: ${RUNS} hostile runs end at most ${MAX_OVERSHOOT_MS} ms after their de
   t.diagnostic(`overshoot: median ${at(50)} ms, p99 ${at(99)} ms, worst ${at(100)} ms (${sorted[0]?.name})`);
   t.diagnostic(`of a process that sleeps: median ${median(control).toFixed(1)} ms, worst ${machineMs.toFixed(1)} ms`);
   assert.equal(runner.statistics().killedAtDeadline, RUNS);
+  const late = sorted.filter(({ ms }) => ms > MAX_OVERSHOOT_MS);
+  t.diagnostic(`${late.length} of ${RUNS} above ${MAX_OVERSHOOT_MS} ms ${JSON.stringify(late)}`);
+  const allowedMs = MAX_OVERSHOOT_MS + (RUNS >= FULL_RUNS ? 0 : machineMs);
   assert.deepEqual(
-    sorted.filter(({ ms }) => ms < 0 || ms > MAX_OVERSHOOT_MS + machineMs),
+    sorted.filter(({ ms }) => ms < 0 || ms > allowedMs),
     [],
   );
 });

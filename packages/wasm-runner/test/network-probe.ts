@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { DEFAULT_WASM_RUNNER_OPTIONS, openWasmRunner, plainRunnerHost } from '../src/index.ts';
-import { taskOf, testClock } from './wat-task.ts';
+import { DEFAULT_WASM_RUNNER_OPTIONS, openWasmRunner } from '../src/index.ts';
+import { openTestHost, taskOf, testClock } from './wat-task.ts';
 
 /** Bytes received and sent over every interface. */
 function bytesMoved(): number {
@@ -34,9 +34,11 @@ const TRY_SOCKETS = `(module
 execFileSync('/sbin/ip', ['link', 'set', 'lo', 'up']);
 const beforeBytes = bytesMoved();
 const options = { ...DEFAULT_WASM_RUNNER_OPTIONS, maxProcesses: 1, warmProcesses: 1 };
-const runner = openWasmRunner({ host: plainRunnerHost(options.maxMemoryBytes), clock: testClock }, options);
+const host = await openTestHost();
+const runner = openWasmRunner({ host, clock: testClock }, options);
 const { exitCode } = await runner.run(taskOf(TRY_SOCKETS), new AbortController().signal);
 await runner[Symbol.asyncDispose]();
+await host[Symbol.asyncDispose]();
 const guestBytes = bytesMoved() - beforeBytes;
 
 const socket = createSocket('udp4');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunnerHost } from '../src/index.ts';
 import { DEFAULT_WASM_RUNNER_OPTIONS, openWasmRunner } from '../src/index.ts';
-import { encodeFrame, encodeParts } from '../src/protocol/frames.ts';
+import { encodeFrame, encodeOutput, encodeParts } from '../src/protocol/frames.ts';
 import { HELLO, openTestRunner, taskOf, testClock } from './wat-task.ts';
 
 const signal = new AbortController().signal;
@@ -107,6 +107,23 @@ describe('wasm runner', () => {
     }),
     'a refusal with a code of somebody else': frame({
       message: { type: 'refused', code: 'ERR_GUARD_PEER_CREDENTIALS', text: 'x', fields: {} },
+    }),
+    'output of a stream that there is not': encodeFrame(Buffer.from('\0\0\0\0\x02x', 'latin1')),
+    'output without bytes': encodeFrame(Buffer.from('\0\0\0\0\0', 'latin1')),
+    'output without a stream': encodeFrame(Buffer.from('\0\0\0\0', 'latin1')),
+    'more output than the cap': encodeFrame(encodeOutput('stdout', Buffer.alloc(DEFAULT_RUN_LIMITS.outputBytes + 1))),
+    'a description where a result is due': frame({
+      message: {
+        type: 'description',
+        description: {
+          sha256: '0'.repeat(64),
+          meteredBytes: 1,
+          hasStartSection: false,
+          memory: null,
+          imports: [],
+          exports: [],
+        },
+      },
     }),
   };
   for (const [name, answer] of Object.entries(lies)) {

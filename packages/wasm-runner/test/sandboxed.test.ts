@@ -1,14 +1,13 @@
 /** the same runner, each process behind every layer of the process sandbox. */
 import { SANDBOX_LAYERS } from '@holdfast/policy';
 import { openSandbox } from '@holdfast/sandbox';
-import { needs } from '@holdfast/testing';
 import { DEFAULT_RUN_LIMITS } from '@holdfast/wasm';
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { DEFAULT_WASM_RUNNER_OPTIONS, openWasmRunner, sandboxRunnerHost } from '../src/index.ts';
-import { HELLO, taskOf, testClock } from './wat-task.ts';
+import { HELLO, needsWall, taskOf, testClock } from './wat-task.ts';
 
-it('X-15: runs, and kills at the deadline, behind every layer', needs('root', 'bubblewrap'), async (t) => {
+it('X-15: runs, and kills at the deadline, behind every layer', needsWall, async (t) => {
   const signal = new AbortController().signal;
   const sandbox = await openSandbox();
   t.after(() => sandbox[Symbol.asyncDispose]());

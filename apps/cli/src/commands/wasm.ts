@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ErrorCode, HoldfastError } from '@holdfast/core';
 import { systemClock } from '@holdfast/host-linux';
-import { admitModule, DEFAULT_MODULE_LIMITS, DEFAULT_RUN_LIMITS, OFFERED_IMPORTS } from '@holdfast/wasm';
+import { DEFAULT_MODULE_LIMITS, DEFAULT_RUN_LIMITS, type OutputListener } from '@holdfast/wasm';
 import {
   commitChanges,
   DEFAULT_WASM_RUNNER_OPTIONS,
@@ -50,6 +50,9 @@ const READ_QUOTA = { quotaBytes: 17_179_869_184, quotaFiles: 1_000_000 };
 /** 1 ns of guest time for a unit of fuel: about what a fast processor does. */
 const FUEL_CLOCK = { kind: 'fuel', startNs: 0n, fuelPerNs: 1 } as const;
 const SEED_BYTES = 32;
+const TENANT = 'command-line';
+/** The largest module the gate lets pass takes a few seconds. */
+const INSPECT_DEADLINE_MS = 30_000;
 
 const usage = (message: string): HoldfastError => new HoldfastError(message, { code: 'ERR_CLI_USAGE' });
 
@@ -60,20 +63,25 @@ export async function runModule(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const task = taskOf(file, args, options);
-  const runnerOptions = {
-    ...DEFAULT_WASM_RUNNER_OPTIONS,
-    maxProcesses: 1,
-    warmProcesses: 1,
-    maxMemoryBytes: task.moduleLimits.memoryBytes,
-  };
-  await using host = await openRunnerHost(options, task.moduleLimits.memoryBytes, signal);
-  await using runner = openWasmRunner({ host, clock: systemClock() }, runnerOptions);
-  const result = await runner.run(task, signal);
+  await using opened = await openRunner(options, task.moduleLimits.memoryBytes, signal);
+  const result = await opened.runner.run(task, signal, options.json === true ? undefined : passOn);
   const exitCode = result.exitCode ?? EXIT_OF_ERROR[result.error?.code ?? 'ERR_WASM_RUNNER'] ?? EXIT_OTHER;
   const committed = options.commit === true && result.error === null && exitCode === 0 ? commit(task, result) : 0;
   if (options.json !== true) show(result, options, committed);
   return { data: dataOf(result, committed), text: '', exitCode: exitCode & 0xff };
 }
+
+/** One process, for as long as the command takes. */
+async function openRunner(options: { readonly processSandbox: boolean }, maxMemoryBytes: number, signal: AbortSignal) {
+  const one = { ...DEFAULT_WASM_RUNNER_OPTIONS, maxProcesses: 1, warmProcesses: 1, maxMemoryBytes };
+  const stack = new AsyncDisposableStack();
+  const host = stack.use(await openRunnerHost(options, maxMemoryBytes, signal));
+  const runner = stack.use(openWasmRunner({ host, clock: systemClock() }, one));
+  return { runner, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** At once, as a terminal would show it; copied, because what is told is good only while it is told. */
+const passOn: OutputListener = (stream, bytes) => void process[stream].write(Uint8Array.from(bytes));
 
 function taskOf(file: string, args: readonly string[], options: RunOptions): WasmTask {
   const deterministic = options.deterministic === true;
@@ -81,7 +89,7 @@ function taskOf(file: string, args: readonly string[], options: RunOptions): Was
   if (seed !== undefined && !/^([0-9a-fA-F]{2}){1,32}$/.test(seed)) throw usage('a seed is 1 to 32 bytes in hex');
   if (!/^[1-9]\d{0,17}$/.test(options.fuel)) throw usage('fuel is a whole number above 0');
   return {
-    tenant: 'command-line',
+    tenant: TENANT,
     module: readInput(file),
     ...(options.entry === undefined ? {} : { entry: options.entry }),
     args: [file, ...(args[0] === '--' ? args.slice(1) : args)],
@@ -135,12 +143,10 @@ function commit({ directories }: WasmTask, { changes }: WasmTaskResult): number 
 }
 
 function show(
-  { stdout, stderr, error, truncated, usage: used, changes, memorySha256 }: WasmTaskResult,
+  { error, truncated, usage: used, changes, memorySha256 }: WasmTaskResult,
   options: RunOptions,
   committed: number,
 ): void {
-  process.stdout.write(stdout);
-  process.stderr.write(stderr);
   if (error !== null) note(`the module was ended: ${error.detail} [${error.code}]`);
   if (truncated) note('its output reached the cap; the rest was dropped');
   if (changes.length > committed) note(`${changes.length} changes to its copies of directories were not written back`);
@@ -173,31 +179,26 @@ function dataOf(
   };
 }
 
-/** Decoded and metered here by our own code; nothing is compiled and nothing runs. */
-export function inspect(file: string): CommandResult {
-  const bytes = readInput(file);
-  const { sha256, imports, exports, memory, startExport, metered } = admitModule(
-    bytes,
-    OFFERED_IMPORTS,
-    DEFAULT_MODULE_LIMITS,
-  );
-  const data = {
-    sha256,
-    sizeBytes: bytes.length,
-    meteredBytes: metered.length,
-    hasStartSection: startExport !== null,
-    memory,
-    imports,
-    exports,
-  };
-  const growth = (metered.length / bytes.length).toFixed(2);
+interface InspectOptions {
+  readonly processSandbox: boolean;
+}
+
+/** Decoded and metered behind the wall as well: the bytes are as hostile as what they would do (X-15). */
+export async function inspect(file: string, options: InspectOptions, signal: AbortSignal): Promise<CommandResult> {
+  const module = readInput(file);
+  await using opened = await openRunner(options, DEFAULT_MODULE_LIMITS.memoryBytes, signal);
+  const task = { tenant: TENANT, module, moduleLimits: DEFAULT_MODULE_LIMITS, deadlineMs: INSPECT_DEADLINE_MS };
+  const description = await opened.runner.inspect(task, signal);
+  const { sha256, imports, exports, memory, hasStartSection, meteredBytes } = description;
+  const sizeBytes = module.length;
+  const growth = (meteredBytes / sizeBytes).toFixed(2);
   const text = [
     `sha256   ${sha256}`,
-    `size     ${bytes.length} bytes, metered ${metered.length} (${growth} ×)`,
+    `size     ${sizeBytes} bytes, metered ${meteredBytes} (${growth} ×)`,
     `memory   ${memory === null ? 'none' : `${memory.initialPages} to ${memory.maximumPages} pages of 64 KiB`}`,
-    `start    ${startExport === null ? 'no start section' : 'a start section, run under the budget'}`,
+    `start    ${hasStartSection ? 'a start section, run under the budget' : 'no start section'}`,
     ...imports.map(({ module, name }) => `import   ${module} ${name}`),
     ...exports.map(({ kind, name }) => `export   ${kind} ${name}`),
   ].join('\n');
-  return { data, text };
+  return { data: { sizeBytes, ...description }, text };
 }

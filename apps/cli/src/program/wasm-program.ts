@@ -43,6 +43,9 @@ export function addWasm(program: Command, signal: AbortSignal): void {
     .command('inspect')
     .description('What a module imports, exports and needs, or why it is refused; nothing of it runs')
     .argument('<module>', 'the .wasm file; - is standard input')
+    .option('--no-process-sandbox', 'for development only: decode it without the wall')
     .option(...JSON_FLAG)
-    .action((file, options) => run(options, signal, async () => (await import('../commands/wasm.ts')).inspect(file)));
+    .action((file, options) =>
+      run(options, signal, async () => (await import('../commands/wasm.ts')).inspect(file, options, signal)),
+    );
 }

@@ -3,6 +3,7 @@
  * assumed to be in the hands of its guest: any surprise ends it.
  */
 import { HoldfastError } from '@holdfast/core';
+import { OutputBuffer, type OutputListener } from '@holdfast/wasm';
 import { serialize } from 'node:v8';
 import type { DirectoryBroker } from '../broker/directory-broker.ts';
 import { brokenProtocol, encodeFrame, FrameReader } from '../protocol/frames.ts';
@@ -11,9 +12,10 @@ import {
   type ParsedResult,
   parseMessage,
   type RunnerCall,
-  type SentTask,
+  type SentRequest,
 } from '../protocol/messages.ts';
 import type { RunnerChild, RunnerHost } from '../process/runner-host.ts';
+import type { ModuleDescription } from '../runner.ts';
 
 /** Names, counts and JSON around the bytes of a result. */
 const HEADER_BYTES = 4_194_304;
@@ -21,24 +23,43 @@ const HEADER_BYTES = 4_194_304;
 const START_TIMEOUT_MS = 30_000;
 
 export interface Assignment {
-  readonly task: SentTask;
+  readonly request: SentRequest;
   readonly module: Uint8Array;
   /** By index of the directory; `undefined` where the whole content was sent. */
   readonly brokers: readonly (DirectoryBroker | undefined)[];
-  /** Of output and changed files together. */
+  /** Of one answer: changed files, or one piece of output. */
   readonly maxResultBytes: number;
+  /** Of each stream. */
+  readonly outputBytes: number;
   readonly deadlineMs: number;
 }
 
-/** `deadline`: killed for it; there is no result. */
-export type Outcome = { readonly kind: 'result'; readonly result: ParsedResult } | { readonly kind: 'deadline' };
+/** What the guest had written, whole pieces in their order, each stream up to its cap. */
+export interface CollectedOutput {
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+/** `deadline`: killed for it; there is no result but what was written until then. */
+export type Outcome =
+  | { readonly kind: 'result'; readonly result: ParsedResult; readonly output: CollectedOutput }
+  | { readonly kind: 'description'; readonly description: ModuleDescription }
+  | { readonly kind: 'deadline'; readonly output: CollectedOutput };
+
+const ANSWER_TO = { run: 'result', inspect: 'description' } as const;
+
+/** Anything but output, which comes unasked for while a guest runs. */
+type Answer = Exclude<ParsedMessage, { type: 'output' }>;
 
 export class RunnerProcess {
   readonly #child: RunnerChild;
   readonly #frames = new FrameReader(HEADER_BYTES);
-  #onMessage: (message: ParsedMessage) => void = () => this.kill(); // speaks when not spoken to
+  #onMessage: (message: Answer) => void = () => this.kill(); // speaks when not spoken to
+  #onOutput: OutputListener = () => this.kill(); // the same
   #onEnd: (cause: unknown) => void = () => undefined;
   #alive = true;
+  /** Settles when everything it ever said was heard. */
+  readonly #heard: Promise<void>;
   /** The one tenant of its life (X-15). */
   tenant: string | undefined;
   tasks = 0;
@@ -48,7 +69,7 @@ export class RunnerProcess {
 
   private constructor(child: RunnerChild) {
     this.#child = child;
-    void this.#listen();
+    this.#heard = this.#listen();
   }
 
   static async start(host: RunnerHost, signal: AbortSignal): Promise<RunnerProcess> {
@@ -92,10 +113,20 @@ export class RunnerProcess {
    *
    * @throws `ERR_WASM_RUNNER`, the refusal of a module, and `signal.reason`
    */
-  async run({ task, module, brokers, maxResultBytes, deadlineMs }: Assignment, signal: AbortSignal): Promise<Outcome> {
+  async run(assignment: Assignment, signal: AbortSignal, onOutput: OutputListener): Promise<Outcome> {
+    const { request, module, brokers, maxResultBytes, outputBytes, deadlineMs } = assignment;
     signal.throwIfAborted();
     this.tasks += 1;
     this.#frames.maxBytes = HEADER_BYTES + maxResultBytes;
+    const [stdout, stderr] = (['stdout', 'stderr'] as const).map(
+      (stream) => new OutputBuffer(outputBytes, 'drop', (bytes) => onOutput(stream, bytes)),
+    ) as [OutputBuffer, OutputBuffer]; // one for each of two
+    this.#onOutput = (stream, bytes) => {
+      const buffer = stream === 'stdout' ? stdout : stderr;
+      buffer.append(bytes);
+      if (buffer.truncated) throw brokenProtocol('output'); // cutting it off is the process's own business
+    };
+    const output = (): CollectedOutput => ({ stdout: stdout.collected(), stderr: stderr.collected() });
     let late = false;
     const deadline = setTimeout(() => {
       late = true;
@@ -105,11 +136,14 @@ export class RunnerProcess {
     signal.addEventListener('abort', abort, { once: true });
     try {
       let message = this.#next();
-      this.#send(task);
+      this.#send(request);
       for (;;) {
         const received = await message;
-        if (received.type === 'result') return { kind: 'result', result: received.result };
         if (received.type === 'refused') throw refusal(received);
+        if (received.type === ANSWER_TO[request.type]) {
+          if (received.type === 'result') return { kind: 'result', result: received.result, output: output() };
+          if (received.type === 'description') return { kind: 'description', description: received.description };
+        }
         if (received.type !== 'call') throw brokenProtocol('out of turn');
         message = this.#next();
         this.#send(received.call.op === 'module' ? module : ask(brokers, received.call));
@@ -117,11 +151,12 @@ export class RunnerProcess {
     } catch (error) {
       if (this.#alive && !(error instanceof Refused)) this.kill();
       if (error instanceof Refused) throw error.reason;
-      await this.#child.ended;
-      if (late) return { kind: 'deadline' };
+      await Promise.all([this.#child.ended, this.#heard]);
+      if (late) return { kind: 'deadline', output: output() };
       signal.throwIfAborted();
       throw error;
     } finally {
+      this.#onOutput = () => this.kill();
       clearTimeout(deadline);
       signal.removeEventListener('abort', abort);
     }
@@ -132,8 +167,8 @@ export class RunnerProcess {
     void this.#child.write(encodeFrame(serialize(value)));
   }
 
-  #next(): Promise<ParsedMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<ParsedMessage>();
+  #next(): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     promise.catch(() => undefined); // awaited by whoever asked, in its own time
     this.#onMessage = (message) => {
       this.#onMessage = () => this.kill();
@@ -151,7 +186,9 @@ export class RunnerProcess {
         this.receivedBytes += chunk.length;
         this.#frames.push(chunk);
         for (let payload = this.#frames.shift(); payload !== undefined; payload = this.#frames.shift()) {
-          this.#onMessage(parseMessage(payload));
+          const message = parseMessage(payload);
+          if (message.type === 'output') this.#onOutput(message.stream, message.bytes);
+          else this.#onMessage(message);
         }
       }
       cause = gone();

@@ -4,7 +4,8 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { deserialize } from 'node:v8';
-import { encodeFrame, encodeParts } from '../protocol/frames.ts';
+import type { OutputStreamName } from '@holdfast/wasm';
+import { encodeFrame, encodeOutput, encodeParts } from '../protocol/frames.ts';
 import type { RunnerCall, RunnerMessage } from '../protocol/messages.ts';
 
 const STDIN = 0;
@@ -43,7 +44,15 @@ export function receive(): unknown {
 }
 
 export function send(message: RunnerMessage, blobs: readonly Uint8Array[] = []): void {
-  const frame = encodeFrame(encodeParts({ message }, blobs));
+  writeFrame(encodeParts({ message }, blobs));
+}
+
+export function sendOutput(stream: OutputStreamName, bytes: Uint8Array): void {
+  writeFrame(encodeOutput(stream, bytes));
+}
+
+function writeFrame(payload: Uint8Array): void {
+  const frame = encodeFrame(payload);
   for (let sent = 0; sent < frame.length;) {
     sent += patiently(() => writeSync(STDOUT, frame, sent, frame.length - sent));
   }

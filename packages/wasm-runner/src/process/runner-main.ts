@@ -17,9 +17,10 @@ import {
   type SnapshotFileSystem,
   snapshotFileSystem,
 } from '@holdfast/wasm';
-import type { SentDirectory, SentTask } from '../protocol/messages.ts';
+import type { SentDirectory, SentInspection, SentRequest, SentTask } from '../protocol/messages.ts';
 import { brokerFileSystem, type RemoteBroker } from './broker-file-system.ts';
-import { call, receive, send } from './channel.ts';
+import { call, receive, send, sendOutput } from './channel.ts';
+import { OutputSender } from './output-sender.ts';
 
 /** Compiled modules kept, the oldest goes: their code stays in memory. */
 const MAX_COMPILED = 8;
@@ -71,12 +72,21 @@ function runTask(task: SentTask): void {
   const module = compile(task);
   const { directories, snapshots } = openDirectories(task.directories);
   const { args, env, stdin, clock, randomness, runLimits: limits, hashMemory, entry } = task;
-  const { stdout, stderr, fuelLeft, usage, ...result } = runModule(module, {
+  const output = new OutputSender(sendOutput, () => performance.now());
+  const {
+    stdout: _stdout,
+    stderr: _stderr,
+    fuelLeft,
+    usage,
+    ...result
+  } = runModule(module, {
     capabilities: { args, env, stdin, directories, clock, randomness },
     limits,
     hashMemory,
+    onOutput: (stream, bytes) => output.write(stream, bytes),
     ...(entry === undefined ? {} : { entry }),
   });
+  output.flush();
   const changed = snapshots.flatMap(({ directory, files }) =>
     files.changes().map(({ path, kind, change, bytes }) => ({ directory, path: [...path], kind, change, bytes })),
   );
@@ -91,8 +101,24 @@ function runTask(task: SentTask): void {
         residentBytes: process.memoryUsage.rss(),
       },
     },
-    [stdout, stderr, ...changed.flatMap(({ bytes }) => (bytes === null ? [] : [bytes]))],
+    changed.flatMap(({ bytes }) => (bytes === null ? [] : [bytes])),
   );
+}
+
+function inspect({ module, moduleLimits }: SentInspection): void {
+  const admitted = admitModule(module, OFFERED_IMPORTS, moduleLimits);
+  const { sha256, memory, metered, startExport } = admitted;
+  send({
+    type: 'description',
+    description: {
+      sha256,
+      memory,
+      meteredBytes: metered.length,
+      hasStartSection: startExport !== null,
+      imports: admitted.imports.map((names) => ({ module: printable(names.module), name: printable(names.name) })),
+      exports: admitted.exports.map(({ name, kind }) => ({ name: printable(name), kind })),
+    },
+  });
 }
 
 /** `(module (func (export "_start")))` */
@@ -115,13 +141,17 @@ function rehearse(): void {
 
 rehearse();
 send({ type: 'ready' });
-for (let task = receive(); task !== undefined; task = receive()) {
+for (let request = receive(); request !== undefined; request = receive()) {
   try {
-    runTask(task as SentTask);
+    const asked = request as SentRequest; // the parent's, who is trusted
+    if (asked.type === 'run') runTask(asked);
+    else inspect(asked);
   } catch (error) {
     // Whatever is not a refusal is our own bug or worse: the process ends, and the parent sees that.
     if (!isHoldfastError(error)) throw error;
-    const fields = Object.entries(error.fields).map(([name, value]) => [name, printable(value)] as const);
+    const fields = Object.entries(error.fields).map(
+      ([name, value]) => [name, typeof value === 'string' ? printable(value) : value] as const,
+    );
     send({
       type: 'refused',
       code: error.code,
@@ -132,6 +162,6 @@ for (let task = receive(); task !== undefined; task = receive()) {
 }
 
 /** Names come from the module: what the parent would refuse to show is replaced here. */
-function printable<T>(value: T): T | string {
-  return typeof value === 'string' ? value.slice(0, 300).replaceAll(/[^\x20-\x7e]/g, '?') : value;
+function printable(text: string): string {
+  return text.slice(0, 300).replaceAll(/[^\x20-\x7e]/g, '?');
 }

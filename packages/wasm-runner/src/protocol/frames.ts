@@ -4,8 +4,11 @@
  * that V8 would deserialise.
  */
 import { HoldfastError } from '@holdfast/core';
+import type { OutputStreamName } from '@holdfast/wasm';
 
 const LENGTH_BYTES = 4;
+const STREAMS: readonly OutputStreamName[] = ['stdout', 'stderr'];
+const OUTPUT_HEADER_BYTES = LENGTH_BYTES + 1;
 
 export function encodeFrame(payload: Uint8Array): Uint8Array {
   const frame = Buffer.allocUnsafe(LENGTH_BYTES + payload.length);
@@ -42,9 +45,31 @@ export function brokenProtocol(reason: string, cause?: unknown): HoldfastError {
   });
 }
 
+/**
+ * A piece of a guest's output: where the JSON's length is otherwise, a zero, then the number of the
+ * stream, then the bytes. There may be thousands in one read, so nothing is parsed.
+ */
+export function encodeOutput(stream: OutputStreamName, bytes: Uint8Array): Uint8Array {
+  const payload = Buffer.allocUnsafe(OUTPUT_HEADER_BYTES + bytes.length);
+  payload.writeUInt32LE(0);
+  payload.writeUInt8(STREAMS.indexOf(stream), LENGTH_BYTES);
+  payload.set(bytes, OUTPUT_HEADER_BYTES);
+  return payload;
+}
+
+/** @returns `undefined` when it is no piece of output. @throws `ERR_WASM_RUNNER` for one of no stream, or without bytes */
+export function decodeOutput(
+  payload: Buffer,
+): { readonly stream: OutputStreamName; readonly bytes: Uint8Array } | undefined {
+  if (payload.length < LENGTH_BYTES || payload.readUInt32LE() !== 0) return undefined;
+  const stream = STREAMS[payload[LENGTH_BYTES] ?? STREAMS.length];
+  if (stream === undefined || payload.length === OUTPUT_HEADER_BYTES) throw brokenProtocol('output');
+  return { stream, bytes: payload.subarray(OUTPUT_HEADER_BYTES) };
+}
+
 /** Cuts a stream into frames, keeping no more than the largest allowed one. */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
+  #chunks: Buffer[] = [];
   #size = 0;
   /** Of a frame's payload; may change between frames. */
   maxBytes: number;
@@ -55,7 +80,7 @@ export class FrameReader {
 
   /** @throws `ERR_WASM_RUNNER` for a frame above the bound */
   push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
+    this.#chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
     this.#size += chunk.length;
     this.#expected();
   }
@@ -73,14 +98,15 @@ export class FrameReader {
   #expected(): number | undefined {
     if (this.#size < LENGTH_BYTES) return undefined;
     if ((this.#chunks[0]?.length ?? 0) < LENGTH_BYTES) this.#join();
-    const first = this.#chunks[0] ?? new Uint8Array(LENGTH_BYTES); // there are four bytes, so there is a chunk
-    const expected = new DataView(first.buffer, first.byteOffset).getUint32(0, true);
+    const [first = Buffer.alloc(LENGTH_BYTES)] = this.#chunks; // there are four bytes, so there is a chunk
+    const expected = first.readUInt32LE();
     if (expected > this.maxBytes) throw brokenProtocol('too large');
     return expected;
   }
 
   #join(): Buffer {
-    const all = Buffer.concat(this.#chunks);
+    const [first] = this.#chunks;
+    const all = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
     this.#chunks = [all];
     return all;
   }

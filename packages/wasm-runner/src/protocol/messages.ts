@@ -3,10 +3,17 @@
  * From it comes JSON, parsed strictly: whatever got out of WebAssembly writes these bytes (X-15).
  */
 import { ERROR_CODES, type ErrorCode } from '@holdfast/core';
-import type { GuestClock, GuestRandomness, ModuleLimits, RunLimits, SnapshotEntry } from '@holdfast/wasm';
+import type {
+  GuestClock,
+  GuestRandomness,
+  ModuleLimits,
+  OutputStreamName,
+  RunLimits,
+  SnapshotEntry,
+} from '@holdfast/wasm';
 import { z } from 'zod';
-import type { WasmTaskResult } from '../runner.ts';
-import { brokenProtocol, decodeParts } from './frames.ts';
+import type { ModuleDescription, WasmTaskResult } from '../runner.ts';
+import { brokenProtocol, decodeOutput, decodeParts } from './frames.ts';
 
 /** One preopened directory: its whole content, or a number by which the process asks for pieces of it. */
 export type SentDirectory = { readonly guestPath: string } & (
@@ -21,6 +28,7 @@ export type SentDirectory = { readonly guestPath: string } & (
 );
 
 export interface SentTask {
+  readonly type: 'run';
   /** Of the module's bytes; the process asks for them when it does not have them yet. */
   readonly moduleSha256: string;
   readonly entry: string | undefined;
@@ -34,6 +42,15 @@ export interface SentTask {
   readonly runLimits: RunLimits;
   readonly hashMemory: boolean;
 }
+
+/** A module to decode, check and describe; nothing of it runs. */
+export interface SentInspection {
+  readonly type: 'inspect';
+  readonly module: Uint8Array;
+  readonly moduleLimits: ModuleLimits;
+}
+
+export type SentRequest = SentTask | SentInspection;
 
 const Path = z.array(z.string().max(4_096)).max(2_048);
 const Index = z.int().min(0);
@@ -54,6 +71,7 @@ const Text = z
   .max(300)
   .regex(/^[\x20-\x7e\u00a0-\uffff]*$/);
 const Count = z.number().min(0).finite();
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Fuel = z
   .string()
   .regex(/^-?\d{1,20}$/)
@@ -64,10 +82,7 @@ const ResultSchema = z.strictObject({
   error: z.strictObject({ code: Code, detail: Text }).nullable(),
   truncated: z.boolean(),
   fuelLeft: Fuel,
-  memorySha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable(),
+  memorySha256: Sha256.nullable(),
   usage: z.strictObject({
     fuel: Fuel,
     peakMemoryBytes: Count,
@@ -87,6 +102,20 @@ const ResultSchema = z.strictObject({
   residentBytes: Count,
 });
 
+/** The longest name that is shown; the gate bounds how many there are only by the module's size. */
+const MAX_NAMES = 100_000;
+const Pages = z.int().min(0).max(65_536);
+const DescriptionSchema = z.strictObject({
+  sha256: Sha256,
+  meteredBytes: Index,
+  hasStartSection: z.boolean(),
+  memory: z.strictObject({ initialPages: Pages, maximumPages: Pages }).nullable(),
+  imports: z.array(z.strictObject({ module: Text, name: Text })).max(MAX_NAMES),
+  exports: z
+    .array(z.strictObject({ name: Text, kind: z.enum(['function', 'table', 'memory', 'global']) }))
+    .max(MAX_NAMES),
+}) satisfies z.ZodType<ModuleDescription>;
+
 const MessageSchema = z.strictObject({
   blobs: z.array(Index),
   message: z.discriminatedUnion('type', [
@@ -99,12 +128,14 @@ const MessageSchema = z.strictObject({
       fields: z.record(z.string().regex(/^\w{1,40}$/), z.union([Text, z.number(), z.boolean(), z.null()])),
     }),
     z.strictObject({ type: z.literal('result'), result: ResultSchema }),
+    z.strictObject({ type: z.literal('description'), description: DescriptionSchema }),
   ]),
 });
 /** What goes out of the process, before it is JSON. */
 export type RunnerMessage = z.input<typeof MessageSchema>['message'];
 
-export type ParsedResult = Omit<WasmTaskResult, 'changes' | 'layers'> & {
+/** Without the output, which came before it. */
+export type ParsedResult = Omit<WasmTaskResult, 'changes' | 'layers' | OutputStreamName> & {
   readonly changes: readonly (Omit<z.infer<typeof ResultSchema>['changes'][number], 'hasBytes'> & {
     readonly bytes: Uint8Array | null;
   })[];
@@ -114,10 +145,13 @@ export type ParsedResult = Omit<WasmTaskResult, 'changes' | 'layers'> & {
 
 export type ParsedMessage =
   | Exclude<z.output<typeof MessageSchema>['message'], { type: 'result' }>
-  | { readonly type: 'result'; readonly result: ParsedResult };
+  | { readonly type: 'result'; readonly result: ParsedResult }
+  | { readonly type: 'output'; readonly stream: OutputStreamName; readonly bytes: Uint8Array };
 
 /** @throws `ERR_WASM_RUNNER` for anything but a message, whole and with exactly the bytes it announces */
 export function parseMessage(payload: Buffer): ParsedMessage {
+  const output = decodeOutput(payload);
+  if (output !== undefined) return { type: 'output', ...output };
   const { header, blobs } = decodeParts(payload);
   const parsed = MessageSchema.safeParse(header);
   if (!parsed.success) throw brokenProtocol('message');
@@ -139,11 +173,8 @@ export function parseMessage(payload: Buffer): ParsedMessage {
     return piece;
   };
   const { changes, ...rest } = message.result;
-  const [stdout, stderr] = [take(), take()];
   const result = {
     ...rest,
-    stdout,
-    stderr,
     changes: changes.map(({ directory, path, kind, change, hasBytes }) => {
       return { directory, path, kind, change, bytes: hasBytes ? take() : null };
     }),

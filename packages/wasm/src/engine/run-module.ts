@@ -130,7 +130,7 @@ function attempt(compiled: CompiledModule, request: RunRequest, host: HostTime):
     throw error;
   }
   guest.fuel.value = request.limits.fuel;
-  const context = new GuestContext(guest, request.capabilities, request.limits, host);
+  const context = new GuestContext(guest, request.capabilities, request.limits, host, request.onOutput);
   let ending: Ending = { exitCode: 0 };
   compiled.wasi.lend(context, () => {
     try {

@@ -7,6 +7,11 @@ import type { ErrorCode } from '@holdfast/core';
 import type { RunLimits } from '../limits.ts';
 import type { Capabilities } from '../wasi/capabilities.ts';
 
+export type OutputStreamName = 'stdout' | 'stderr';
+
+/** Told what a guest writes, while it runs. `bytes` is good only during the call. MUST NOT throw. */
+export type OutputListener = (stream: OutputStreamName, bytes: Uint8Array) => void;
+
 export interface RunRequest {
   readonly capabilities: Capabilities;
   readonly limits: RunLimits;
@@ -14,6 +19,8 @@ export interface RunRequest {
   readonly entry?: string;
   /** Also hash the memory at the end: about a millisecond for each MiB. */
   readonly hashMemory?: boolean;
+  /** What is told here is what the result holds at the end. */
+  readonly onOutput?: OutputListener;
 }
 
 /** What a run used (X-16). */

@@ -1,5 +1,6 @@
 /** The state of one run that WASI calls work on. Made for each run, dropped with it. */
 import type { WasmGlobal, WasmMemory } from '../engine/web-assembly.ts';
+import type { OutputListener } from '../engine/run.ts';
 import type { RunLimits } from '../limits.ts';
 import type { Capabilities } from './capabilities.ts';
 import { DescriptorTable } from './descriptors.ts';
@@ -53,11 +54,12 @@ export class GuestContext {
     capabilities: Capabilities,
     limits: RunLimits,
     host: HostTime,
+    onOutput: OutputListener = () => undefined,
   ) {
     this.memory = new GuestMemory(instance.memory);
     this.#fuel = instance.fuel;
-    this.stdout = new OutputBuffer(limits.outputBytes, limits.onOutputLimit);
-    this.stderr = new OutputBuffer(limits.outputBytes, limits.onOutputLimit);
+    this.stdout = new OutputBuffer(limits.outputBytes, limits.onOutputLimit, (bytes) => onOutput('stdout', bytes));
+    this.stderr = new OutputBuffer(limits.outputBytes, limits.onOutputLimit, (bytes) => onOutput('stderr', bytes));
     this.descriptors = new DescriptorTable(capabilities, this.stdout, this.stderr, limits.openFiles);
     this.time = new GuestTime(capabilities.clock, () => limits.fuel - this.#fuel.value, host);
     this.fillRandom = openGuestRandom(capabilities.randomness);
