@@ -8,10 +8,13 @@ import { constants } from 'node:os';
 import { landlockSteps } from './landlock/landlock-steps.ts';
 import {
   type Argument,
+  type Data,
   type JobSteps,
+  type JobTemplate,
   type Step,
   cString,
-  encodeJob,
+  encodeTemplate,
+  fillTemplate,
   pointerArray,
   stepOf,
   words,
@@ -20,7 +23,6 @@ import { RECORD } from './launcher/memory.ts';
 import { ENDED_BYTES, RUSAGE_OFFSET, STATUS_OFFSET } from './launcher/report.ts';
 import { endpointSteps, hasPrivilegedPort } from './namespaces/endpoints.ts';
 import type { CompiledProfile } from './plan.ts';
-import { describeFileRights } from './landlock/compile-landlock.ts';
 
 /** What a command adds to its profile. */
 export interface PlannedJob {
@@ -58,9 +60,47 @@ const WAIT_ALL_KINDS = 0x4000_0000; // wait(2): __WALL, also what was not cloned
 const RUSAGE_CHILDREN = -1;
 const LAST_SIGNAL = 64;
 
+/** What the steps of one job have and those of another have not. */
+interface JobData {
+  readonly cwd: Data;
+  readonly program: Data;
+  readonly argv: Data;
+  readonly env: Data;
+}
+const OPEN: JobData = { cwd: words(0), program: words(0), argv: words(0), env: words(0) };
+/** By whether each process is limited by itself. */
+const TEMPLATES = new WeakMap<CompiledProfile, Map<boolean, JobTemplate>>();
+
 /** The table that the launcher gets. @throws `ERR_SANDBOX_START` when argv and environment are too long */
 export function planJob(compiled: CompiledProfile, job: PlannedJob): Uint8Array {
-  return encodeJob(jobSteps(compiled, job), compiled.features.architecture);
+  const data = jobData(compiled, job);
+  const contents = new Map<Data, Data>([
+    [OPEN.cwd, data.cwd],
+    [OPEN.program, data.program],
+    [OPEN.argv, data.argv],
+    [OPEN.env, data.env],
+  ]);
+  return fillTemplate(templateOf(compiled, job.limitsEachProcess), contents);
+}
+
+function templateOf(compiled: CompiledProfile, limitsEachProcess: boolean): JobTemplate {
+  const known = TEMPLATES.get(compiled) ?? new Map<boolean, JobTemplate>();
+  TEMPLATES.set(compiled, known);
+  const template =
+    known.get(limitsEachProcess) ??
+    encodeTemplate(stepsWith(compiled, limitsEachProcess, OPEN), compiled.features.architecture, Object.values(OPEN));
+  known.set(limitsEachProcess, template);
+  return template;
+}
+
+function jobData({ profile }: CompiledProfile, { argv, cwd = '/', env }: PlannedJob): JobData {
+  const environment = Object.entries({ ...profile.env, ...env }).map(([name, value]) => cString(`${name}=${value}`));
+  return {
+    cwd: cString(cwd),
+    program: cString(argv[0]),
+    argv: pointerArray(argv.map(cString)),
+    env: pointerArray(environment),
+  };
 }
 
 /** The name of a step that a report says has failed. */
@@ -69,6 +109,10 @@ export function describeStep(compiled: CompiledProfile, job: PlannedJob, entry: 
 }
 
 export function jobSteps(compiled: CompiledProfile, job: PlannedJob): JobSteps {
+  return stepsWith(compiled, job.limitsEachProcess, jobData(compiled, job));
+}
+
+function stepsWith(compiled: CompiledProfile, limitsEachProcess: boolean, job: JobData): JobSteps {
   const { profile } = compiled;
   return {
     child: [
@@ -82,11 +126,11 @@ export function jobSteps(compiled: CompiledProfile, job: PlannedJob): JobSteps {
       step('descriptors', 'close_range', [3, ALL_DESCRIPTORS, CLOSE_RANGE_CLOEXEC]),
       ...signalSteps(),
       step('umask', 'umask', [0o022], 'success'),
-      step('working directory', 'chdir', [cString(job.cwd ?? '/')]),
-      ...limitSteps(compiled, job),
+      step('working directory', 'chdir', [job.cwd]),
+      ...limitSteps(compiled, limitsEachProcess),
       ...(compiled.landlock.handledFiles === 0n ? [] : landlockSteps(compiled.landlock, FREE_DESCRIPTOR)),
       seccompStep(compiled.seccomp),
-      executeStep(compiled, job),
+      step('execve', 'execve', [job.program, job.argv, job.env]),
     ],
     parent: parentSteps(),
   };
@@ -148,7 +192,7 @@ function signalSteps(): readonly Step[] {
   ];
 }
 
-function limitSteps({ profile: { limits } }: CompiledProfile, { limitsEachProcess }: PlannedJob): readonly Step[] {
+function limitSteps({ profile: { limits } }: CompiledProfile, limitsEachProcess: boolean): readonly Step[] {
   return [
     limit('CPU', limits.cpuSeconds, limits.cpuSeconds + 1), // SIGXCPU, and a second later SIGKILL
     limit('FSIZE', limits.fileBytes),
@@ -169,12 +213,6 @@ function seccompStep(filter: Uint8Array): Step {
   return step('seccomp', 'seccomp', [SECCOMP_SET_MODE_FILTER, 0, program]);
 }
 
-function executeStep({ profile }: CompiledProfile, { argv, env }: PlannedJob): Step {
-  const environment = Object.entries({ ...profile.env, ...env }).map(([name, value]) => cString(`${name}=${value}`));
-  const command = argv.map(cString);
-  return step('execve', 'execve', [cString(argv[0]), pointerArray(command), pointerArray(environment)]);
-}
-
 /**
  * Process 1: any byte or the end of the spawner's side becomes SIGTERM to the command's group; it waits
  * for the command, reaping orphans, and reports. RUSAGE_CHILDREN and not wait4's own figures, which
@@ -193,31 +231,4 @@ function parentSteps(): readonly Step[] {
     step('process 1: report', 'write', [3, report, ENDED_BYTES], ENDED_BYTES),
     step('process 1: end', 'exit_group', [0]),
   ];
-}
-
-/** What `holdfast sandbox show` prints of a compiled profile: everything that is put on, in order. */
-export function describePlan(compiled: CompiledProfile): string {
-  const { profile, landlock } = compiled;
-  const { child } = jobSteps(compiled, { argv: ['COMMAND'], limitsEachProcess: false });
-  const network = typeof profile.network === 'string' ? [profile.network] : profile.network.endpoints;
-  return [
-    `profile   ${profile.name}`,
-    `sha256    ${compiled.hash}`,
-    `kernel    ${compiled.features.architecture}, Landlock ABI ${compiled.features.landlockAbi}`,
-    `user      ${profile.user}`,
-    `layers    ${compiled.layers.join(', ')}`,
-    `requires  ${profile.require.join(', ')}`,
-    `network   ${network.map((at) => (typeof at === 'string' ? at : `${at.host}:${at.port}`)).join(', ')}`,
-    `limits    ${Object.entries(profile.limits)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(', ')}`,
-    `env       ${Object.keys(profile.env).join(', ')}`,
-    `hidden    ${profile.files.hidden.join(', ')}`,
-    'files',
-    ...landlock.files.map(({ path, allowed }) => `  ${path}: ${describeFileRights(allowed)}`),
-    `seccomp   ${compiled.seccomp.length / 8} instructions`,
-    'steps',
-    ...child.filter(({ name }) => !/^signal \d/.test(name)).map(({ name, call }) => `  ${name} (${call})`),
-    '',
-  ].join('\n');
 }

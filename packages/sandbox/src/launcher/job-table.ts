@@ -55,13 +55,35 @@ function writeWord(bytes: Buffer, value: number | bigint, at: number): void {
   }
 }
 
+/** A table in which some data is yet to be given. */
+export interface JobTemplate {
+  readonly table: Uint8Array;
+  /** Where in the table the address of which data belongs. */
+  readonly open: readonly { readonly at: number; readonly data: Data }[];
+}
+
 /** @throws `ERR_SANDBOX_START` when argv and environment make the table longer than the launcher takes */
-export function encodeJob({ child, parent }: JobSteps, architecture: Architecture): Uint8Array {
+export function encodeJob(steps: JobSteps, architecture: Architecture): Uint8Array {
+  return fillTemplate(encodeTemplate(steps, architecture, []), new Map());
+}
+
+/** All but `open`, which are arguments of steps: encoded once for what is planned often (X-06). */
+export function encodeTemplate(
+  { child, parent }: JobSteps,
+  architecture: Architecture,
+  open: readonly Data[],
+): JobTemplate {
   const steps = [...child, ...parent];
-  const places = placeData(steps);
+  const isOpen = (argument: Argument): argument is Data => open.some((data) => data === argument);
+  const data = steps
+    .flatMap(({ args }) => args)
+    .filter((argument) => typeof argument === 'object')
+    .filter((argument) => !isOpen(argument))
+    .map((argument) => ('inside' in argument ? argument.inside : argument));
+  const places = placeData(data, HEADER_BYTES + ENTRY_BYTES * steps.length);
   const table = Buffer.alloc(places.end);
-  table.writeBigUInt64LE(BigInt(TABLE_MAGIC), 0);
-  table.writeBigUInt64LE(BigInt(places.end), 8);
+  const holes: { at: number; data: Data }[] = [];
+  writeWord(table, TABLE_MAGIC, 0);
   const parentAddress = TABLE_ADDRESS + HEADER_BYTES + ENTRY_BYTES * child.length;
   for (const [index, step] of steps.entries()) {
     const at = HEADER_BYTES + ENTRY_BYTES * index;
@@ -69,10 +91,32 @@ export function encodeJob({ child, parent }: JobSteps, architecture: Architectur
     const number = SYSCALLS[architecture].get(step.call);
     if (number === undefined || args.length > 6) throw new TypeError(`no system call: ${step.call}`);
     const expected = typeof step.expect === 'number' ? step.expect : EXPECT[step.expect];
-    const values = [number, ...args.map((argument) => places.resolve(argument))];
-    for (const [word, value] of values.entries()) writeWord(table, value, at + 8 * word);
+    writeWord(table, number, at);
+    for (const [index, argument] of args.entries()) {
+      const place = at + 8 * (index + 1);
+      if (isOpen(argument)) holes.push({ at: place, data: argument });
+      else writeWord(table, places.resolve(argument), place);
+    }
     writeWord(table, expected, at + ENTRY_BYTES - 8);
   }
+  places.write(table);
+  return { table, open: holes };
+}
+
+/**
+ * @param contents what each open data of the template is this time
+ * @throws `ERR_SANDBOX_START` as `encodeJob`
+ */
+export function fillTemplate({ table: fixed, open }: JobTemplate, contents: ReadonlyMap<Data, Data>): Uint8Array {
+  const given = open.map(({ at, data }) => ({ at, data: contents.get(data) ?? data }));
+  const places = placeData(
+    given.map(({ data }) => data),
+    fixed.length,
+  );
+  const table = Buffer.alloc(places.end);
+  table.set(fixed);
+  writeWord(table, places.end, 8);
+  for (const { at, data } of given) writeWord(table, places.resolve(data), at);
   places.write(table);
   return table;
 }
@@ -82,21 +126,17 @@ export function stepOf({ child, parent }: JobSteps, entry: number): Step | undef
   return [...child, ...parent][entry];
 }
 
-/** Gives all data its place after the entries. */
-function placeData(steps: readonly Step[]) {
+/** Gives all data, and what it points to, its place from `start` on. */
+function placeData(all: readonly Data[], start: number) {
   const offsets = new Map<Data, number>();
-  let end = HEADER_BYTES + ENTRY_BYTES * steps.length;
+  let end = start;
   const place = (data: Data): void => {
     if (offsets.has(data)) return;
     offsets.set(data, end);
     end += Math.ceil(data.bytes.length / 8) * 8; // structures want to be aligned
     for (const { to } of data.pointers ?? []) place(to);
   };
-  for (const { args } of steps) {
-    for (const argument of args) {
-      if (typeof argument === 'object') place('inside' in argument ? argument.inside : argument);
-    }
-  }
+  for (const data of all) place(data);
   if (end > MAX_TABLE_BYTES) {
     throw new HoldfastError('the arguments and environment of the command are too long', {
       code: 'ERR_SANDBOX_START',

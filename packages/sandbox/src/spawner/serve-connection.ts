@@ -148,6 +148,11 @@ class Run {
     const slot = await pool.take();
     await using ending = slot;
     this.#slot = slot;
+    const startedMs = performance.now();
+    let timedOut = false;
+    if (this.#killed) slot.kill();
+    else slot.start(table);
+    this.#send(encodeFrame(FRAME.started, this.#number));
     const { outputBytes } = compiled.profile.limits;
     for (const [stream, kind] of [
       [slot.stdout, FRAME.stdout],
@@ -157,11 +162,6 @@ class Run {
         new OutputPump(stream, outputBytes, (bytes) => this.#send(encodeFrame(kind, this.#number, bytes))),
       );
     }
-    const startedMs = performance.now();
-    let timedOut = false;
-    if (this.#killed) slot.kill();
-    else slot.start(table);
-    this.#send(encodeFrame(FRAME.started, this.#number));
     let killTimer: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
       timedOut = true;
