@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { SANDBOX_LAYERS, SandboxProfileSchema } from '@holdfast/policy';
 import { compileProfile } from './compile-profile.ts';
 import { type SlotEnvironment, planSlot } from './namespaces/plan-slot.ts';
-import { describePlan, jobSteps, planJob } from './plan-job.ts';
+import { describePlan } from './describe-plan.ts';
+import { jobSteps, planJob } from './plan-job.ts';
 
 const compile = (profile: object = {}, landlockAbi = 7, architecture: 'x64' | 'arm64' = 'x64') =>
   compileProfile(SandboxProfileSchema.parse({ name: 'test', ...profile }), { architecture, landlockAbi });

@@ -4,7 +4,8 @@ export { decodeReport, type LauncherEnd, type LauncherReport } from './launcher/
 export { endpointsOf, type LocalEndpoint } from './namespaces/endpoints.ts';
 export { type HostView, readHostView } from './namespaces/host-view.ts';
 export { pathsToView, planSlot, type SlotEnvironment } from './namespaces/plan-slot.ts';
-export { describePlan, describeStep, planJob, type PlannedJob } from './plan-job.ts';
+export { describePlan } from './describe-plan.ts';
+export { describeStep, planJob, type PlannedJob } from './plan-job.ts';
 export { compileSeccomp } from './seccomp/compile-seccomp.ts';
 export { describeSeccomp } from './seccomp/describe-seccomp.ts';
 export type { CompiledProfile, KernelFeatures, LandlockRuleset, SlotPlan } from './plan.ts';
