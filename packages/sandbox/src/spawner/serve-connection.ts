@@ -175,7 +175,7 @@ class Run {
     await slot.closeEndpoints();
 
     const report = slot.report();
-    if (report?.failed != null) {
+    if (report !== undefined && report.failed !== null) {
       const { entry, errno } = report.failed;
       throw new HoldfastError('the command could not be started in its sandbox', {
         code: 'ERR_SANDBOX_START',

@@ -62,7 +62,7 @@ export class Slot {
   private constructor(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null) {
     const note = (bytes: Buffer): void => {
       if (this.#reported.length < MAX_REPORT_BYTES) this.#reported = Buffer.concat([this.#reported, bytes]);
-      if (this.report()?.ended != null) this.#hasReported.resolve();
+      if ((this.report()?.ended ?? null) !== null) this.#hasReported.resolve();
     };
     this.#plan = plan;
     this.#channel = plan.endpoints.length === 0 ? null : new DescriptorChannel(note);
