@@ -8,7 +8,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostPaths } from '@holdfast/api';
 
-export const USERS = { agent: 64_090, sandbox: 64_091, third: 64_092 } as const;
+const USERS = { agent: 64_090, sandbox: 64_091, third: 64_092 } as const;
 type Outcome = Readonly<Record<string, string>>;
 /** What a user got, by what it asked for; on a host without the sandbox's user, and on a whole one. */
 export interface Outcomes {

@@ -9,7 +9,7 @@ import { readLandlockAbi } from './spawner/probe-layers.ts';
 import { findSandboxUser } from './spawner/sandbox-user.ts';
 import { BUBBLEWRAP } from './spawner/try-namespaces.ts';
 
-export interface ProfileDescription {
+interface ProfileDescription {
   /** Hash, layers, files, limits, and the launcher's steps. */
   readonly plan: string;
   /** The calls that are allowed, with their arguments, and what becomes of the others. */

@@ -16,7 +16,7 @@ export type SandboxUser =
   | { readonly owner: SlotOwner; readonly says: string }
   | { readonly owner: null; readonly reason: string; readonly fix: string };
 
-export interface UserSource {
+interface UserSource {
   /** By name, before those in /etc/passwd. */
   readonly users: Readonly<Record<string, SlotOwner>>;
   readonly standInForMissing: boolean;

@@ -23,7 +23,7 @@ export interface RunnerUser {
 }
 
 /** Reads its own sources, and nothing else: no writable file, no network, no program to start. */
-export function wasmRunnerProfile(maxMemoryBytes: number, { user, isPlain = false }: RunnerUser): SandboxProfile {
+function wasmRunnerProfile(maxMemoryBytes: number, { user, isPlain = false }: RunnerUser): SandboxProfile {
   return SandboxProfileSchema.parse({
     name: 'wasm-runner',
     description: 'Hosts untrusted WebAssembly: computes, and talks to its parent over two pipes.',
