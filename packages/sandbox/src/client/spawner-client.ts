@@ -109,7 +109,7 @@ export class SpawnerClient implements Sandbox {
   #lose(cause: unknown): void {
     if (this.#lost !== null) return;
     this.#lost = new HoldfastError('the spawner ended', { code: 'ERR_SANDBOX_SPAWNER_GONE', cause });
-    for (const listener of [...this.#listeners.values()]) listener.onLost(this.#lost);
+    for (const listener of this.#listeners.values()) listener.onLost(this.#lost);
   }
 }
 
