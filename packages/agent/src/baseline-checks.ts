@@ -6,6 +6,7 @@ import {
   type CustomCheckRunner,
   judgeClock,
   listBaselineFiles,
+  listCustomCheckFiles,
   type LoadedBaseline,
   loadBaseline,
   MAX_TIME_SOURCES,
@@ -56,7 +57,7 @@ export function openBaselineChecks(
         baselineHash: loaded.ok ? loaded.hash : null,
         baselineProblem: loaded.ok ? null : `${loaded.code}: ${loaded.reason}`,
         policyOf: (check) => (baseline === null ? 'never' : remediationPolicyOf(baseline, check)),
-        watched: [baselinePath, ...listBaselineFiles(baseline)],
+        watched: [baselinePath, ...listBaselineFiles(baseline), ...listCustomCheckFiles(baseline)],
         isDisruptive: (operation) => operations.get(operation)?.disruptive ?? true,
       };
     },

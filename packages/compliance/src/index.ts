@@ -33,7 +33,7 @@ export {
 } from './custom/custom-check.ts';
 export type { CustomCheck } from './custom/declaration.ts';
 export { diffBaselines } from './diff-baselines.ts';
-export { listBaselineFiles } from './list-baseline-files.ts';
+export { listBaselineFiles, listCustomCheckFiles } from './list-baseline-files.ts';
 export type { ComplianceOperationDeps } from './operations/deps.ts';
 export { type RunContext, runChecks } from './run-checks.ts';
 export {

@@ -4,7 +4,7 @@
  * what could not be measured. It is shown one JSON document and answers with another; it has no
  * files, no clock, no network and no way to change anything.
  */
-import type { JsonObject } from '@holdfast/core';
+import { isHoldfastError, type JsonObject } from '@holdfast/core';
 import type { Finding } from '@holdfast/evidence';
 import { z } from 'zod';
 import type { Check, CheckContext } from '../check.ts';
@@ -69,20 +69,22 @@ export function openCustomCheck(declared: CustomCheck, { modules, runner }: Cust
     expectation: z.custom<JsonObject>(), // parsed with the baseline
     timeoutMs: TIMEOUT_MS,
     async run(_expectation, context, signal): Promise<readonly Finding[]> {
-      if (runner === null) {
-        return [
-          unknown('high', 'module-not-run', name, 'This host cannot confine WebAssembly, so the check did not run'),
-        ];
-      }
+      if (runner === null) return [notRun(name, 'This host cannot confine WebAssembly')];
       try {
         const module = await modules.load(declared.module, context.nowMs);
         return await ask(declared, module, runner, context, signal);
       } catch (error) {
         signal.throwIfAborted();
+        // The host's own failure to confine says nothing about the module; it is tried again at the next look.
+        if (isHoldfastError(error) && error.code.startsWith('ERR_SANDBOX_')) return [notRun(name, reasonOf(error))];
         return [broken('module-refused', name, `The module did not run: ${reasonOf(error)}`)];
       }
     },
   };
+}
+
+function notRun(name: string, why: string): Finding {
+  return unknown('high', 'module-not-run', name, `The module could not be confined, so it did not run: ${why}`);
 }
 
 /** The document a module reads from standard input. */
