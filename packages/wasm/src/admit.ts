@@ -13,7 +13,7 @@ import { meterModule, scanModule } from './meter/meter.ts';
 import { ADDED_LOCALS } from './meter/weave.ts';
 
 /** Part of `key`: changes whenever the same module would be rewritten to other bytes. */
-const REWRITER_VERSION = 1;
+const REWRITER_VERSION = 2;
 
 /** V8's own limits, which metering must not exceed: locals of a function, pages of a memory. */
 const V8_MAX_LOCALS = 50_000;

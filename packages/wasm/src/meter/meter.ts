@@ -45,6 +45,7 @@ export function scanModule(module: WasmModule, limits: ModuleLimits): ModuleScan
   const costs = new Float64Array(count);
   const chargeable = new Uint8Array(count);
   const indirect = new Uint8Array(count);
+  const referenced = new Uint8Array(count);
   const edgeStart = new Int32Array(count + 1);
   let edges = new Int32Array(1_024);
   const visible = new Set(module.referenced);
@@ -56,6 +57,7 @@ export function scanModule(module: WasmModule, limits: ModuleLimits): ModuleScan
     costs[f] = scan.cost;
     chargeable[f] = scan.isStraight && scan.cost <= MAX_PREPAID && !visible.has(importCount + f) ? 1 : 0;
     indirect[f] = scan.callsIndirectly ? 1 : 0;
+    referenced[f] = module.referenced.has(importCount + f) ? 1 : 0;
     const total = edgeStart[f]! + scan.callCount;
     if (total > edges.length) {
       const larger = new Int32Array(Math.max(total, edges.length * 2));
@@ -65,7 +67,7 @@ export function scanModule(module: WasmModule, limits: ModuleLimits): ModuleScan
     edges.set(scan.calls.subarray(0, scan.callCount), edgeStart[f]);
     edgeStart[f + 1] = total;
   }
-  return { plan: planMetering({ importCount, costs, chargeable, indirect, edges, edgeStart }), costs };
+  return { plan: planMetering({ importCount, costs, chargeable, indirect, referenced, edges, edgeStart }), costs };
 }
 
 /** Of a module that V8 found valid. @throws `ERR_WASM_LIMIT` when a function becomes larger than V8 takes */
@@ -162,6 +164,8 @@ function writeCode(
     onMemoryLimit: isCapped ? limits.onMemoryLimit : 'ignore',
     prepaidCost: (index) =>
       index >= importCount && plan.prepaid[index - importCount] === 1 ? costs[index - importCount]! : -1,
+    // The host charges and tests for itself.
+    untestedCost: (index) => (index >= importCount ? plan.untested[index - importCount]! : 0),
   });
   out.u32(module.bodies.length);
   for (const [f, body] of module.bodies.entries()) {

@@ -20,15 +20,17 @@ import type { ModuleLimits } from '../limits.ts';
 
 /** Added to the second opcode of instructions after `0xFC`, so that events have one number for each. */
 export const BULK_EVENT = 0x100;
-/** No instruction: a place in long straight code where the counter must be tested. */
+/** No instruction: a place in long straight code where the counter can be tested. */
 export const CHECKPOINT_EVENT = 0x200;
 
 /**
- * Instructions that may be executed between two tests of the counter in a stretch of code without
- * loops: how far below zero fuel can get in one function. Small beside any budget, and large beside
- * what functions without loops usually do, so that few of them pay for a test.
+ * Cost after which a function tests the counter, on every path and with the functions it calls: a
+ * few times this is how far below zero fuel can get in each function on the call stack. Small beside
+ * any budget, and large beside what functions without loops usually do, so that few pay for a test.
  */
 export const MAX_UNTESTED = 4_096;
+/** The same for a function called through a table, whose callers do not know which one it is. */
+export const MAX_UNTESTED_BY_REFERENCE = 256;
 
 /** The counter is a number of 64 bits; static costs stay far below this. */
 const EVENT_FIELDS = 5;
@@ -136,19 +138,15 @@ export class FunctionScan {
   #walk(reader: ByteReader): void {
     const { immediates, costs } = OPCODES;
     let cost = 0;
-    let untested = 0;
     while (this.#depth > 0) {
       const start = reader.pos;
-      if (untested > MAX_UNTESTED) {
+      if (cost > MAX_UNTESTED) {
         this.#event(start, start, CHECKPOINT_EVENT, cost, 0);
         this.cost += cost;
         cost = 0;
-        untested = 0;
       }
       const opcode = reader.byte();
-      const step = costs[opcode]!;
-      cost += step;
-      untested += step;
+      cost += costs[opcode]!;
       if (IS_EVENT[opcode] === 1) {
         const argument = this.#control(reader, opcode);
         this.#event(start, reader.pos, opcode, cost, argument);

@@ -9,10 +9,20 @@
  * whenever something else can see it: at calls, returns and deliberate traps.
  *
  * What one label expects is decided by the first way to reach it, which then costs nothing.
+ *
+ * The counter is tested at every loop and, on each path through the function, whenever more than
+ * `MAX_UNTESTED` was executed since the last test.
  */
 import { BULK, OP, VALUE_TYPE } from '../binary/opcodes.ts';
 import type { ByteWriter } from '../binary/writer.ts';
-import { BULK_EVENT, CHECKPOINT_EVENT, type FunctionScan, LABEL } from './scan.ts';
+import {
+  BULK_EVENT,
+  CHECKPOINT_EVENT,
+  type FunctionScan,
+  LABEL,
+  MAX_UNTESTED,
+  MAX_UNTESTED_BY_REFERENCE,
+} from './scan.ts';
 
 /** Local declarations that are added: the counter; a length and the result of growing by it. */
 const COUNTER_GROUP = Uint8Array.of(1, VALUE_TYPE.i64);
@@ -48,6 +58,8 @@ export interface WeaveSettings {
   readonly onMemoryLimit: 'refuse' | 'trap' | 'ignore';
   /** Cost of a function that its callers charge, by index; -1 of all others. */
   readonly prepaidCost: (functionIndex: number) => number;
+  /** What a direct call of this function executes at most before its first test, or in all. */
+  readonly untestedCost: (functionIndex: number) => number;
 }
 
 export class Weaver {
@@ -56,6 +68,8 @@ export class Weaver {
   #scan!: FunctionScan; // Set by `weave` before anything else runs.
   #place: Place = PLACE.global;
   #owed = 0;
+  /** Most that can have been executed since the last test, on any path to here. */
+  #untested = 0;
   #isDead = false;
   #counterLocal = 0;
   #lengthLocal = 0;
@@ -63,11 +77,13 @@ export class Weaver {
   /** What labels expect, by class; a place of -1 while that is open. */
   #classPlace = new Int8Array(256);
   #classOwed = new Int32Array(256);
+  #classUntested = new Int32Array(256);
   /** Nesting depth of each label. */
   #labelDepth = new Int32Array(256);
   /** By nesting depth: what held at the condition of an `if`. */
   #ifPlace = new Int8Array(64);
   #ifOwed = new Int32Array(64);
+  #ifUntested = new Int32Array(64);
   #ifDead = new Uint8Array(64);
 
   constructor(out: ByteWriter, settings: WeaveSettings) {
@@ -99,6 +115,11 @@ export class Weaver {
       out.copy(bytes, copied, start);
       copied = events[at + 1]!;
       this.#owed += events[at + 3]!;
+      this.#untested += events[at + 3]!;
+      if (this.#untested > MAX_UNTESTED && !this.#isDead) {
+        this.#settle(this.#place, 0);
+        this.#test();
+      }
       this.#event(bytes, start, copied, events[at + 2]!, events[at + 4]!);
     }
   }
@@ -107,6 +128,7 @@ export class Weaver {
     this.#scan = scan;
     this.#place = PLACE.global;
     this.#owed = 0;
+    this.#untested = 0;
     this.#isDead = false;
     this.#depth = 0;
     this.#counterLocal = scan.locals;
@@ -115,9 +137,11 @@ export class Weaver {
       const size = scan.labelCount * 2;
       this.#classPlace = new Int8Array(size);
       this.#classOwed = new Int32Array(size);
+      this.#classUntested = new Int32Array(size);
       this.#labelDepth = new Int32Array(size);
     }
     this.#classPlace.fill(-1, 0, scan.labelCount);
+    this.#classUntested.fill(0, 0, scan.labelCount);
     // Whoever branches to the function's own label leaves it, with the counter exact and in the global.
     this.#classPlace[0] = PLACE.global;
     this.#classOwed[0] = 0;
@@ -128,10 +152,7 @@ export class Weaver {
     const out = this.#out;
     switch (opcode) {
       case CHECKPOINT_EVENT:
-        if (this.#isDead) return;
-        this.#settle(this.#place, 0);
-        this.#test();
-        return;
+        return; // Tested already, when it was time.
       case OP.block:
         this.#push(argument);
         out.copy(bytes, start, end);
@@ -149,6 +170,7 @@ export class Weaver {
         if (!this.#isDead) this.#arrive(argument);
         this.#place = this.#ifPlace[this.#depth - 1]! as Place; // Stored from a place by `#push`.
         this.#owed = this.#ifOwed[this.#depth - 1]!;
+        this.#untested = this.#ifUntested[this.#depth - 1]!;
         this.#isDead = this.#ifDead[this.#depth - 1] === 1;
         out.copy(bytes, start, end);
         return;
@@ -175,6 +197,7 @@ export class Weaver {
       case OP.call:
       case OP.callIndirect:
         this.#call(bytes, start, end, opcode === OP.call ? this.#settings.prepaidCost(argument) : -1);
+        this.#untested += opcode === OP.call ? this.#settings.untestedCost(argument) : MAX_UNTESTED_BY_REFERENCE;
         return;
       case OP.memoryGrow:
       case BULK_EVENT + BULK.tableGrow:
@@ -212,6 +235,7 @@ export class Weaver {
     if (this.#classPlace[labelClass] === -1) return;
     this.#place = this.#classPlace[labelClass]! as Place; // Not -1, so it was stored from a place.
     this.#owed = this.#classOwed[labelClass]!;
+    this.#untested = this.#classUntested[labelClass]!;
     this.#isDead = false;
   }
 
@@ -295,6 +319,7 @@ export class Weaver {
   #arrive(label: number): void {
     const labelClass = this.#scan.classOf(label);
     const place = this.#classPlace[labelClass]!;
+    this.#classUntested[labelClass] = Math.max(this.#classUntested[labelClass]!, this.#untested);
     if (place === -1) {
       this.#classPlace[labelClass] = this.#place;
       this.#classOwed[labelClass] = this.#owed;
@@ -324,6 +349,7 @@ export class Weaver {
 
   /** Ends the run here when the fuel left is below zero. */
   #test(): void {
+    this.#untested = 0;
     const out = this.#out;
     if (this.#place === PLACE.global) this.#global(OP.globalGet, this.#settings.fuelGlobal);
     else this.#local(OP.localGet, this.#counterLocal);
@@ -363,14 +389,17 @@ export class Weaver {
     if (this.#depth === this.#ifPlace.length) {
       const size = this.#depth * 2;
       const [places, owed, dead] = [new Int8Array(size), new Int32Array(size), new Uint8Array(size)];
+      const untested = new Int32Array(size);
       places.set(this.#ifPlace);
       owed.set(this.#ifOwed);
       dead.set(this.#ifDead);
-      [this.#ifPlace, this.#ifOwed, this.#ifDead] = [places, owed, dead];
+      untested.set(this.#ifUntested);
+      [this.#ifPlace, this.#ifOwed, this.#ifDead, this.#ifUntested] = [places, owed, dead, untested];
     }
     this.#labelDepth[label] = this.#depth;
     this.#ifPlace[this.#depth] = this.#place;
     this.#ifOwed[this.#depth] = this.#owed;
+    this.#ifUntested[this.#depth] = this.#untested;
     this.#ifDead[this.#depth] = this.#isDead ? 1 : 0;
     this.#depth++;
   }
