@@ -14,12 +14,15 @@ export function addWasm(program: Command, signal: AbortSignal): void {
       'Run a module; ends with its exit code, or 124 at the deadline, 152 without fuel, 137 for memory, 134 for a trap, 153 for output',
     )
     .argument('<module>', 'the .wasm file; - is standard input')
-    .argument('[args...]', 'its arguments')
-    .passThroughOptions()
+    .argument('[args...]', 'its arguments, behind --')
     .option('--fuel <units>', 'work it may do: about one unit an instruction', '10000000000')
     .option('--deadline <duration>', 'wall time after which it is killed', '30s')
     .option('--memory <size>', 'linear memory it may have', '128MiB')
-    .option('--dir <host::guest>', 'a directory it sees, read-only; with :cow behind it a copy it may change', collect)
+    .option(
+      '--dir <host::guest>',
+      'a directory it sees, read-only (or :ro); with :cow behind it a copy it may change',
+      collect,
+    )
     .option('--env <name=value>', 'a variable of its environment, as often as needed', collect)
     .option('--stdin <file>', 'its standard input; - is this command’s')
     .option('--entry <name>', 'the exported function to call instead of _start')
@@ -33,7 +36,7 @@ export function addWasm(program: Command, signal: AbortSignal): void {
       'after',
       examples(
         'holdfast wasm run hello.wasm',
-        'holdfast wasm run --dir ./data::/data --deadline 2s --usage count.wasm -- /data',
+        'holdfast wasm run count.wasm --dir ./data::/data --deadline 2s --usage -- /data',
       ),
     )
     .action((file, args, options) =>
