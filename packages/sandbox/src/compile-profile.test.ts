@@ -4,11 +4,11 @@ import { SANDBOX_LAYERS, SandboxProfileSchema } from '@holdfast/policy';
 import { compileProfile } from './compile-profile.ts';
 import { type SlotEnvironment, planSlot } from './namespaces/plan-slot.ts';
 import { describePlan } from './describe-plan.ts';
-import { jobSteps, planJob } from './plan-job.ts';
+import { CALLS_BEHIND_FILTER, jobSteps, planJob, setUpSteps } from './plan-job.ts';
 
 const compile = (profile: object = {}, landlockAbi = 7, architecture: 'x64' | 'arm64' = 'x64') =>
   compileProfile(SandboxProfileSchema.parse({ name: 'test', ...profile }), { architecture, landlockAbi });
-const job = { argv: ['/usr/bin/true'], limitsEachProcess: false } as const;
+const job = { argv: ['/usr/bin/true'] } as const;
 const environment: SlotEnvironment = {
   bubblewrap: '/usr/bin/bwrap',
   launcher: '/launcher',
@@ -16,6 +16,7 @@ const environment: SlotEnvironment = {
   uid: 1_000,
   gid: 1_000,
   view: { kindOf: () => 'directory', linkTarget: () => null },
+  limitsEachProcess: false,
 };
 
 const key = (profile: object, change: object = {}): string =>
@@ -85,6 +86,9 @@ describe('compileProfile', () => {
     'programs below what can be written': {
       files: { readOnly: ['/srv/a/b'], writable: ['/srv/a'], executable: ['/srv/a/b'] },
     },
+    'a filter behind which nothing is read': { syscalls: { deny: ['read'] } },
+    'a filter behind which no directory is entered': { syscalls: { purposes: ['files'], allow: ['read', 'execve'] } },
+    'a filter behind which nothing is executed': { syscalls: { deny: ['execve'] } },
     'an address as endpoint': { network: { endpoints: [{ host: '10.0.0.1', port: 1 }] } },
     'an endpoint listed twice': {
       network: {
@@ -102,7 +106,7 @@ describe('compileProfile', () => {
 
 describe('planJob', () => {
   it('X-03: puts on rlimits, then Landlock, then seccomp, and then executes', () => {
-    const { child } = jobSteps(compile(), job);
+    const child = [...setUpSteps(compile(), false).child, ...jobSteps(compile(), job)];
     const order = ['clone', 'prlimit64', 'landlock_restrict_self', 'seccomp', 'execve'];
     const places = order.map((call) => child.findLastIndex((step) => step.call === call));
     assert.deepEqual(
@@ -111,7 +115,8 @@ describe('planJob', () => {
     );
     assert.equal(places.at(-1), child.length - 1);
     // Nothing that could undo a layer comes between the filter and the program.
-    assert.equal(child.at(-2)?.call, 'seccomp');
+    const behind = child.slice((places[3] ?? 0) + 1).map(({ call }) => call);
+    assert.deepEqual(behind, CALLS_BEHIND_FILTER);
     assert.ok(child.findIndex(({ call }) => call === 'capset') < child.findIndex(({ call }) => call === 'clone'));
   });
 
@@ -134,9 +139,11 @@ describe('planJob', () => {
 });
 
 describe('planSlot', () => {
-  it('X-06: has one key for profiles whose slots are alike, and another for another user or view', () => {
-    assert.equal(key({}), key({ limits: { cpuSeconds: 1 } }));
+  it('X-06: has another key for any other profile, user, view or way to limit memory', () => {
+    assert.equal(key({}), key({}));
     const keys = [key({}), key({}, { uid: 1_001 }), key({}, { gid: 1_001 }), key({ files: { tmpBytes: 0 } })];
+    keys.push(key({}, { limitsEachProcess: true }), key({ limits: { cpuSeconds: 1 } }));
+    keys.push(key({ syscalls: { deny: ['kill'] } }));
     const endpoints = [{ host: 'a', port: 1 }];
     keys.push(key({ network: { endpoints } }), key({ network: { endpoints: [{ host: 'b', port: 1 }] } }));
     assert.equal(new Set(keys).size, keys.length);

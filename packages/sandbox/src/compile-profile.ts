@@ -8,7 +8,10 @@ import { sha256Hex } from '@holdfast/crypto';
 import { SANDBOX_LAYERS, type SandboxLayer, type SandboxProfile } from '@holdfast/policy';
 import { LANDLOCK_LAYER_ABI, compileLandlock } from './landlock/compile-landlock.ts';
 import type { CompiledProfile, KernelFeatures } from './plan.ts';
+import { CALLS_BEHIND_FILTER } from './plan-job.ts';
+import { isAlways } from './seccomp/call-rule.ts';
 import { compileSeccomp } from './seccomp/compile-seccomp.ts';
+import { planFilter } from './seccomp/plan-filter.ts';
 
 /** Written there, a command could change what others read or execute. */
 const NEVER_WRITABLE = ['/usr', '/etc', '/proc', '/sys', '/dev', '/boot', '/bin', '/sbin', '/lib', '/lib64'];
@@ -27,6 +30,7 @@ export function compileProfile(profile: SandboxProfile, features: KernelFeatures
   const layers = layersOf(profile, features);
   const landlock = compileLandlock(profile, features.landlockAbi);
   const seccomp = compileSeccomp(profile, features);
+  checkCalls(profile, features);
   const hash = sha256Hex(
     canonicalJson({
       profile,
@@ -84,6 +88,14 @@ function checkEndpoints({ network }: SandboxProfile): void {
     const name = `${host}:${port}`;
     if (isIP(host) !== 0 || host.includes(':') || seen.has(name)) refuse('network.endpoints', name);
     seen.add(name);
+  }
+}
+
+/** What the launcher itself does behind the filter. */
+function checkCalls(profile: SandboxProfile, { architecture }: KernelFeatures): void {
+  const plan = planFilter(profile, architecture);
+  for (const name of CALLS_BEHIND_FILTER) {
+    if (!isAlways(plan.get(name)?.cases ?? [])) refuse('syscalls', name);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A compiled profile in words: everything that is put on, in order. No value of the environment, which may be secret. */
 import { describeFileRights } from './landlock/compile-landlock.ts';
-import { jobSteps } from './plan-job.ts';
+import { jobSteps, setUpSteps } from './plan-job.ts';
 import type { CompiledProfile } from './plan.ts';
 
 const LINE_CHARS = 100;
@@ -8,7 +8,7 @@ const INDENT = ' '.repeat(10);
 
 export function describePlan(compiled: CompiledProfile): string {
   const { profile, features, landlock } = compiled;
-  const { child } = jobSteps(compiled, { argv: ['COMMAND'], limitsEachProcess: false });
+  const steps = [...setUpSteps(compiled, false).child, ...jobSteps(compiled, { argv: ['COMMAND'] })];
   const network = typeof profile.network === 'string' ? [profile.network] : profile.network.endpoints;
   return [
     ...list('profile', [profile.name]),
@@ -31,7 +31,7 @@ export function describePlan(compiled: CompiledProfile): string {
     ...landlock.files.map(({ path, allowed }) => `  ${path}: ${describeFileRights(allowed)}`),
     ...list('seccomp', [`${compiled.seccomp.length / 8} instructions`]),
     'steps',
-    ...child.filter(({ name }) => !/^signal \d/.test(name)).map(({ name, call }) => `  ${name} (${call})`),
+    ...steps.filter(({ name }) => !/^signal \d/.test(name)).map(({ name, call }) => `  ${name} (${call})`),
     '',
   ].join('\n');
 }

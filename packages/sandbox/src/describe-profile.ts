@@ -33,6 +33,7 @@ export function describeProfile(profile: SandboxProfile): ProfileDescription {
     uid: owner?.uid ?? process.getuid?.() ?? 0,
     gid: owner?.gid ?? process.getgid?.() ?? 0,
     view: readHostView(pathsToView(profile)),
+    limitsEachProcess: false,
   });
   return { plan: describePlan(compiled), seccomp: describeSeccomp(profile, features), bubblewrap: argv };
 }

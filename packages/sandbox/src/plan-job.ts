@@ -1,28 +1,25 @@
 /**
- * What happens between a waiting slot and the command's first instruction, as data (X-03): process 1
- * finishes the file system view, opens the endpoints and drops every right it has; then the command's
+ * What happens between a fresh namespace and the command's first instruction, as data (X-03): process
+ * 1 finishes the file system view, opens the endpoints and drops every right it has; then the command's
  * process is made and gets rlimits, Landlock, seccomp and execve, in this order. All of it by the
- * launcher, which stops at the first step that does not give what is expected.
+ * launcher, which stops at the first step that does not give what is expected. It comes as two tables:
+ * all but the last two steps follow from the profile, so a slot has them behind it while it waits (X-06).
  */
 import { constants } from 'node:os';
 import { landlockSteps } from './landlock/landlock-steps.ts';
 import {
   type Argument,
-  type Data,
-  type JobSteps,
-  type JobTemplate,
   type Step,
+  type TableSteps,
   cString,
-  encodeTemplate,
-  fillTemplate,
+  encodeTable,
   pointerArray,
-  stepOf,
   words,
 } from './launcher/job-table.ts';
-import { RECORD } from './launcher/memory.ts';
-import { ENDED_BYTES, RUSAGE_OFFSET, STATUS_OFFSET } from './launcher/report.ts';
+import { HEADER_BYTES, JOB_TABLE_ADDRESS, RECORD, SLOT_TABLE_ADDRESS } from './launcher/memory.ts';
+import { ENDED_BYTES, type FailedStep, RUSAGE_OFFSET, STATUS_OFFSET } from './launcher/report.ts';
 import { endpointSteps, hasPrivilegedPort } from './namespaces/endpoints.ts';
-import type { CompiledProfile } from './plan.ts';
+import type { CompiledProfile, SlotPlan } from './plan.ts';
 
 /** What a command adds to its profile. */
 export interface PlannedJob {
@@ -30,12 +27,16 @@ export interface PlannedJob {
   /** @default '/' */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** True where no control group counts memory: each process is then limited by itself. */
-  readonly limitsEachProcess: boolean;
 }
 
-/** The first descriptor that is free: 0 to 2 are the command's, 3 is the launcher's. */
-const FREE_DESCRIPTOR = 4;
+/** What the command's process still does when the filter is on: a filter that refuses one of these starts nothing. */
+export const CALLS_BEHIND_FILTER = ['read', 'chdir', 'execve'] as const;
+const JOB_STEPS = ['working directory', 'execve'] as const;
+
+/** Where the job's table comes from. Not descriptor 3, on which any byte is SIGTERM by then. */
+const JOB_DESCRIPTOR = 4;
+/** The first descriptor that is free: 0 to 2 are the command's, 3 and 4 the launcher's. */
+const FREE_DESCRIPTOR = 5;
 /** In a namespace of its own the first process after process 1 has this number. */
 const COMMAND_PID = 2;
 const ALL_DESCRIPTORS = 0xffff_ffff;
@@ -60,59 +61,37 @@ const WAIT_ALL_KINDS = 0x4000_0000; // wait(2): __WALL, also what was not cloned
 const RUSAGE_CHILDREN = -1;
 const LAST_SIGNAL = 64;
 
-/** What the steps of one job have and those of another have not. */
-interface JobData {
-  readonly cwd: Data;
-  readonly program: Data;
-  readonly argv: Data;
-  readonly env: Data;
-}
-const OPEN: JobData = { cwd: words(0), program: words(0), argv: words(0), env: words(0) };
-/** By whether each process is limited by itself. */
-const TEMPLATES = new WeakMap<CompiledProfile, Map<boolean, JobTemplate>>();
-
-/** The table that the launcher gets. @throws `ERR_SANDBOX_START` when argv and environment are too long */
-export function planJob(compiled: CompiledProfile, job: PlannedJob): Uint8Array {
-  const data = jobData(compiled, job);
-  const contents = new Map<Data, Data>([
-    [OPEN.cwd, data.cwd],
-    [OPEN.program, data.program],
-    [OPEN.argv, data.argv],
-    [OPEN.env, data.env],
-  ]);
-  return fillTemplate(templateOf(compiled, job.limitsEachProcess), contents);
-}
-
-function templateOf(compiled: CompiledProfile, limitsEachProcess: boolean): JobTemplate {
-  const known = TEMPLATES.get(compiled) ?? new Map<boolean, JobTemplate>();
-  TEMPLATES.set(compiled, known);
-  const template =
-    known.get(limitsEachProcess) ??
-    encodeTemplate(stepsWith(compiled, limitsEachProcess, OPEN), compiled.features.architecture, Object.values(OPEN));
-  known.set(limitsEachProcess, template);
-  return template;
-}
-
-function jobData({ profile }: CompiledProfile, { argv, cwd = '/', env }: PlannedJob): JobData {
-  const environment = Object.entries({ ...profile.env, ...env }).map(([name, value]) => cString(`${name}=${value}`));
+/** The table that a slot gets as soon as it is in its control group. */
+export function planSetUp(compiled: CompiledProfile, limitsEachProcess: boolean): Pick<SlotPlan, 'table' | 'steps'> {
+  const steps = setUpSteps(compiled, limitsEachProcess);
   return {
-    cwd: cString(cwd),
-    program: cString(argv[0]),
-    argv: pointerArray(argv.map(cString)),
-    env: pointerArray(environment),
+    table: encodeTable(steps, compiled.features.architecture, SLOT_TABLE_ADDRESS),
+    steps: [...steps.child, ...steps.parent].map(({ name }) => name),
   };
 }
 
+/** The table that a waiting slot gets. @throws `ERR_SANDBOX_START` when argv and environment are too long */
+export function planJob(compiled: CompiledProfile, job: PlannedJob): Uint8Array {
+  const steps = { child: jobSteps(compiled, job), parent: [] };
+  return encodeTable(steps, compiled.features.architecture, JOB_TABLE_ADDRESS);
+}
+
 /** The name of a step that a report says has failed. */
-export function describeStep(compiled: CompiledProfile, job: PlannedJob, entry: number): string {
-  return stepOf(jobSteps(compiled, job), entry)?.name ?? 'unknown step';
+export function describeStep({ steps }: Pick<SlotPlan, 'steps'>, { table, entry }: FailedStep): string {
+  return (table === 'slot' ? steps : JOB_STEPS)[entry] ?? 'unknown step';
 }
 
-export function jobSteps(compiled: CompiledProfile, job: PlannedJob): JobSteps {
-  return stepsWith(compiled, job.limitsEachProcess, jobData(compiled, job));
+export function jobSteps({ profile }: CompiledProfile, { argv, cwd = '/', env }: PlannedJob): readonly Step[] {
+  const environment = Object.entries({ ...profile.env, ...env }).map(([name, value]) => cString(`${name}=${value}`));
+  const [workingDirectory, execve] = JOB_STEPS;
+  return [
+    step(workingDirectory, 'chdir', [cString(cwd)]),
+    step(execve, 'execve', [cString(argv[0]), pointerArray(argv.map(cString)), pointerArray(environment)]),
+  ];
 }
 
-function stepsWith(compiled: CompiledProfile, limitsEachProcess: boolean, job: JobData): JobSteps {
+/** @param limitsEachProcess true where no control group counts memory */
+export function setUpSteps(compiled: CompiledProfile, limitsEachProcess: boolean): TableSteps {
   const { profile } = compiled;
   return {
     child: [
@@ -126,11 +105,10 @@ function stepsWith(compiled: CompiledProfile, limitsEachProcess: boolean, job: J
       step('descriptors', 'close_range', [3, ALL_DESCRIPTORS, CLOSE_RANGE_CLOEXEC]),
       ...signalSteps(),
       step('umask', 'umask', [0o022], 'success'),
-      step('working directory', 'chdir', [job.cwd]),
       ...limitSteps(compiled, limitsEachProcess),
       ...(compiled.landlock.handledFiles === 0n ? [] : landlockSteps(compiled.landlock, FREE_DESCRIPTOR)),
       seccompStep(compiled.seccomp),
-      step('execve', 'execve', [job.program, job.argv, job.env]),
+      step('job', 'read', [JOB_DESCRIPTOR, JOB_TABLE_ADDRESS, HEADER_BYTES], 'table'),
     ],
     parent: parentSteps(),
   };
@@ -140,7 +118,7 @@ function step(name: string, call: string, args: readonly Argument[], expect: Ste
   return { name, call, args, expect };
 }
 
-/** The command's come as 4 to 6, out of reach of bubblewrap: see `Slot`. */
+/** The command's come as 5 to 7, out of reach of bubblewrap: see `Slot`. */
 function standardDescriptorSteps(): readonly Step[] {
   return [
     ...['stdin', 'stdout', 'stderr'].map((name, at) => step(name, 'dup3', [FREE_DESCRIPTOR + at, at, 0], at)),
@@ -223,6 +201,7 @@ function parentSteps(): readonly Step[] {
   const inReport = (at: number): Argument => ({ inside: report, at });
   return [
     step('process 1: standard descriptors', 'close_range', [0, 2, 0]),
+    step('process 1: descriptor of job', 'close', [JOB_DESCRIPTOR]),
     step('process 1: which signal', 'fcntl', [3, F_SETSIG, constants.signals.SIGTERM]),
     step('process 1: to whom', 'fcntl', [3, F_SETOWN, -COMMAND_PID]),
     step('process 1: when asked', 'fcntl', [3, F_SETFL, O_ASYNC]),

@@ -35,8 +35,9 @@ export interface LandlockRuleset {
 }
 
 /**
- * How a waiting slot is started: bubblewrap's argv ending in the launcher. Descriptor 3 of the
- * process is one end of a socket pair: the launcher reads its job from it and writes its report to it.
+ * How a waiting slot is made: bubblewrap's argv ending in the launcher. Descriptor 3 of the process is
+ * one end of a socket pair: the launcher reads its table from it and writes its report to it. From
+ * descriptor 4 it reads its job when it has one; 5 to 7 are the standard streams of the command.
  */
 export interface SlotPlan {
   /** Equal for slots that can stand in for one another. */
@@ -44,6 +45,10 @@ export interface SlotPlan {
   readonly argv: readonly [string, ...string[]];
   /** Files on the host that the argv binds; named after their content, so that writing one twice is harmless. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Whose listening sockets the launcher hands over when it has its job. */
+  /** Whose listening sockets the launcher hands over when it has its table. */
   readonly endpoints: readonly LocalEndpoint[];
+  /** What the launcher does before it waits. MUST be handed over in the control group, and not before. */
+  readonly table: Uint8Array;
+  /** The names of the table's entries. Safe to log. */
+  readonly steps: readonly string[];
 }

@@ -11,11 +11,11 @@ import {
   HEADER_BYTES,
   MAX_TABLE_BYTES,
   RECORD,
-  TABLE_ADDRESS,
+  SLOT_TABLE_ADDRESS,
   TABLE_MAGIC,
 } from './memory.ts';
 
-type Register = `x${0 | 1 | 2 | 3 | 4 | 5 | 8 | 9 | 19 | 20 | 21 | 22}`;
+type Register = `x${0 | 1 | 2 | 3 | 4 | 5 | 8 | 9 | 19 | 20 | 21 | 22 | 23}`;
 
 const hex = (value: number): string => `#0x${value.toString(16)}`;
 const number = (register: Register): number => Number(register.slice(1));
@@ -97,15 +97,17 @@ function jump(label: string): Branch {
 const [SYS_READ, SYS_WRITE, SYS_EXIT_GROUP] = [63, 64, 94];
 
 export const ARM64_LAUNCHER: readonly Line[] = [
-  [loadHigh('x19', TABLE_ADDRESS), 'the table; later the entry at hand'],
+  [load('x23', 3), 'where the table comes from'],
+  [loadHigh('x19', SLOT_TABLE_ADDRESS), 'the table; later the entry at hand'],
   [load('x20', HEADER_BYTES), 'bytes wanted: first the header'],
   [load('x21', 0), 'bytes there; later the child'],
   ['receive:', ''],
   [load('x8', SYS_READ), ''],
-  [load('x0', 3), ''],
+  [move('x0', 'x23'), ''],
   [add('x1', 'x19', 'x21'), 'after what is there'],
   [subtract('x2', 'x20', 'x21'), 'never more than wanted'],
   [SUPERVISOR_CALL, 'read'],
+  ['received:', ''],
   [compareValue('x0', 0), ''],
   [jumpIf('le', 'quit'), 'the spawner is gone, or let this slot go'],
   [add('x21', 'x21', 'x0'), ''],
@@ -142,6 +144,8 @@ export const ARM64_LAUNCHER: readonly Line[] = [
   [jumpIf('eq', 'fork'), ''],
   [compareValue('x9', EXPECT.child), ''],
   [jumpIf('eq', 'child'), ''],
+  [compareValue('x9', EXPECT.table), ''],
+  [jumpIf('eq', 'table'), ''],
   [compare('x0', 'x9'), ''],
   [jumpIf('ne', 'failed'), ''],
   ['advance:', ''],
@@ -163,6 +167,15 @@ export const ARM64_LAUNCHER: readonly Line[] = [
   [jumpIf('eq', 'advance'), 'the child has ended'],
   [compareValue('x0', 0), ''],
   [jumpIf('pl', 'entry'), 'an orphan has: again'],
+  [jump('failed'), ''],
+  ['table:', ''],
+  [compareValue('x0', 0), ''],
+  [jumpIf('mi', 'failed'), ''],
+  [read('x23', 'x19', 8), 'its descriptor'],
+  [read('x19', 'x19', 16), 'its address'],
+  [load('x20', HEADER_BYTES), ''],
+  [load('x21', 0), ''],
+  [jump('received'), 'as the first, from where some of its header is there'],
   ['failed:', ''],
   [loadHigh('x1', FAILURE_ADDRESS), ''],
   [load('x2', RECORD.failed), ''],

@@ -1,10 +1,10 @@
 /**
- * System calls as data, and their encoding as the table that the launcher makes them from. A step
+ * System calls as data, and their encoding as a table that the launcher makes them from. A step
  * names its call and arguments as a person reads them; encoding resolves numbers and pointers.
  */
 import { HoldfastError } from '@holdfast/core';
 import { SYSCALLS, type Architecture } from '../seccomp/syscall-table.ts';
-import { ENTRY_BYTES, EXPECT, HEADER_BYTES, MAX_TABLE_BYTES, TABLE_ADDRESS, TABLE_MAGIC } from './memory.ts';
+import { ENTRY_BYTES, EXPECT, HEADER_BYTES, MAX_TABLE_BYTES, TABLE_MAGIC } from './memory.ts';
 
 /** Bytes in the launcher's memory, some of which may be pointers to others. Identity matters: one value, one place. */
 export interface Data {
@@ -24,8 +24,8 @@ export interface Step {
   readonly expect: number | keyof typeof EXPECT;
 }
 
-/** What the launcher does up to the command's `execve`, and what process 1 does after the fork. */
-export interface JobSteps {
+/** What the launcher does of one table, and what process 1 does after the fork, if there is one. */
+export interface TableSteps {
   readonly child: readonly Step[];
   readonly parent: readonly Step[];
 }
@@ -46,7 +46,7 @@ export function words(...values: readonly (number | bigint)[]): Data {
   return { bytes };
 }
 
-/** Two's complement, little-endian. A table has a thousand of them and is made while a command waits to start (X-06). */
+/** Two's complement, little-endian. A slot's table has a thousand of them. */
 function writeWord(bytes: Buffer, value: number | bigint, at: number): void {
   if (typeof value === 'bigint') bytes.writeBigUInt64LE(BigInt.asUintN(64, value), at);
   else {
@@ -55,36 +55,21 @@ function writeWord(bytes: Buffer, value: number | bigint, at: number): void {
   }
 }
 
-/** A table in which some data is yet to be given. */
-export interface JobTemplate {
-  readonly table: Uint8Array;
-  /** Where in the table the address of which data belongs. */
-  readonly open: readonly { readonly at: number; readonly data: Data }[];
-}
-
-/** @throws `ERR_SANDBOX_START` when argv and environment make the table longer than the launcher takes */
-export function encodeJob(steps: JobSteps, architecture: Architecture): Uint8Array {
-  return fillTemplate(encodeTemplate(steps, architecture, []), new Map());
-}
-
-/** All but `open`, which are arguments of steps: encoded once for what is planned often (X-06). */
-export function encodeTemplate(
-  { child, parent }: JobSteps,
-  architecture: Architecture,
-  open: readonly Data[],
-): JobTemplate {
+/**
+ * @param address where the launcher puts the table
+ * @throws `ERR_SANDBOX_START` when argv and environment make the table longer than the launcher takes
+ */
+export function encodeTable({ child, parent }: TableSteps, architecture: Architecture, address: number): Uint8Array {
   const steps = [...child, ...parent];
-  const isOpen = (argument: Argument): argument is Data => open.some((data) => data === argument);
   const data = steps
     .flatMap(({ args }) => args)
     .filter((argument) => typeof argument === 'object')
-    .filter((argument) => !isOpen(argument))
     .map((argument) => ('inside' in argument ? argument.inside : argument));
-  const places = placeData(data, HEADER_BYTES + ENTRY_BYTES * steps.length);
+  const places = placeData(data, address, HEADER_BYTES + ENTRY_BYTES * steps.length);
   const table = Buffer.alloc(places.end);
-  const holes: { at: number; data: Data }[] = [];
   writeWord(table, TABLE_MAGIC, 0);
-  const parentAddress = TABLE_ADDRESS + HEADER_BYTES + ENTRY_BYTES * child.length;
+  writeWord(table, places.end, 8);
+  const parentAddress = address + HEADER_BYTES + ENTRY_BYTES * child.length;
   for (const [index, step] of steps.entries()) {
     const at = HEADER_BYTES + ENTRY_BYTES * index;
     const args = step.expect === 'fork' ? [...step.args, parentAddress] : step.args;
@@ -92,42 +77,20 @@ export function encodeTemplate(
     if (number === undefined || args.length > 6) throw new TypeError(`no system call: ${step.call}`);
     const expected = typeof step.expect === 'number' ? step.expect : EXPECT[step.expect];
     writeWord(table, number, at);
-    for (const [index, argument] of args.entries()) {
-      const place = at + 8 * (index + 1);
-      if (isOpen(argument)) holes.push({ at: place, data: argument });
-      else writeWord(table, places.resolve(argument), place);
-    }
+    for (const [index, argument] of args.entries()) writeWord(table, places.resolve(argument), at + 8 * (index + 1));
     writeWord(table, expected, at + ENTRY_BYTES - 8);
   }
-  places.write(table);
-  return { table, open: holes };
-}
-
-/**
- * @param contents what each open data of the template is this time
- * @throws `ERR_SANDBOX_START` as `encodeJob`
- */
-export function fillTemplate({ table: fixed, open }: JobTemplate, contents: ReadonlyMap<Data, Data>): Uint8Array {
-  const given = open.map(({ at, data }) => ({ at, data: contents.get(data) ?? data }));
-  const places = placeData(
-    given.map(({ data }) => data),
-    fixed.length,
-  );
-  const table = Buffer.alloc(places.end);
-  table.set(fixed);
-  writeWord(table, places.end, 8);
-  for (const { at, data } of given) writeWord(table, places.resolve(data), at);
   places.write(table);
   return table;
 }
 
 /** Which step an entry of the table is, by its place; `undefined` when there is none. */
-export function stepOf({ child, parent }: JobSteps, entry: number): Step | undefined {
+export function stepOf({ child, parent }: TableSteps, entry: number): Step | undefined {
   return [...child, ...parent][entry];
 }
 
-/** Gives all data, and what it points to, its place from `start` on. */
-function placeData(all: readonly Data[], start: number) {
+/** Gives all data, and what it points to, its place from `start` on in a table at `address`. */
+function placeData(all: readonly Data[], address: number, start: number) {
   const offsets = new Map<Data, number>();
   let end = start;
   const place = (data: Data): void => {
@@ -143,7 +106,7 @@ function placeData(all: readonly Data[], start: number) {
       fields: { tableBytes: end, maxTableBytes: MAX_TABLE_BYTES },
     });
   }
-  const addressOf = (data: Data): number => TABLE_ADDRESS + (offsets.get(data) ?? 0); // placed above, all of them
+  const addressOf = (data: Data): number => address + (offsets.get(data) ?? 0); // placed above, all of them
   return {
     end,
     resolve: (argument: Argument): number | bigint => {

@@ -7,9 +7,16 @@ import type { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { needs, temporaryDirectory } from '@holdfast/testing';
 import type { Architecture } from '../seccomp/syscall-table.ts';
-import { type JobSteps, type Step, cString, encodeJob, words } from './job-table.ts';
+import { type Step, type TableSteps, cString, encodeTable, words } from './job-table.ts';
 import { assembleLauncher, launcherImage } from './launcher-image.ts';
-import { ENTRY_BYTES, HEADER_BYTES, MAX_TABLE_BYTES, TABLE_MAGIC } from './memory.ts';
+import {
+  ENTRY_BYTES,
+  HEADER_BYTES,
+  JOB_TABLE_ADDRESS,
+  MAX_TABLE_BYTES,
+  SLOT_TABLE_ADDRESS,
+  TABLE_MAGIC,
+} from './memory.ts';
 import { ENDED_BYTES, RUSAGE_OFFSET, STATUS_OFFSET, decodeReport } from './report.ts';
 
 const ARCHITECTURES = ['x64', 'arm64'] as const;
@@ -26,7 +33,7 @@ const plain = (text: string): string =>
 const header = (magic: number, sizeBytes: bigint): Uint8Array => words(magic, sizeBytes).bytes;
 
 const encode = (architecture: Architecture, child: readonly Step[]): Uint8Array =>
-  encodeJob({ child, parent: [] }, architecture);
+  encodeTable({ child, parent: [] }, architecture, SLOT_TABLE_ADDRESS);
 
 const exit = (code: number): Step => ({ name: 'exit', call: 'exit_group', args: [code], expect: 0 });
 
@@ -74,7 +81,7 @@ describe('the launcher file', () => {
         ],
       );
       assert.equal(segments[0]?.readBigUInt64LE(32), BigInt(image.length));
-      assert.ok(image.length < 640, `${image.length} bytes`);
+      assert.ok(image.length < 704, `${image.length} bytes`);
     });
   }
 
@@ -138,17 +145,17 @@ for (const architecture of ARCHITECTURES) {
       const { report, stdout, code } = await run(t, architecture, [
         encode(architecture, [say('a'), bad, say('b'), exit(0)]),
       ]);
-      assert.deepEqual([report?.failed, stdout, code], [{ entry: 1, errno: 9 }, 'a', 1]);
+      assert.deepEqual([report?.failed, stdout, code], [{ table: 'slot', entry: 1, errno: 9 }, 'a', 1]);
       const other = await run(t, architecture, [
         encode(architecture, [{ name: 'pid', call: 'getpid', args: [], expect: 1 }]),
       ]);
-      assert.deepEqual(other.report?.failed, { entry: 0, errno: null }); // no error, but not the number that was expected
+      assert.deepEqual(other.report?.failed, { table: 'slot', entry: 0, errno: null }); // no error, but not the number that was expected
     });
 
     it('X-07: forks, waits for the child and reports its status and use', async (t) => {
       const bytes = words(1, ...Array.from({ length: ENDED_BYTES / 8 - 1 }, () => 0)).bytes;
       const report = { bytes };
-      const steps: JobSteps = {
+      const steps: TableSteps = {
         child: [{ name: 'fork', call: 'clone', args: [17, 0, 0, 0, 0], expect: 'fork' }, say('child'), exit(5)],
         parent: [
           { name: 'wait', call: 'wait4', args: [-1, { inside: report, at: STATUS_OFFSET }, 0, 0], expect: 'child' },
@@ -157,7 +164,7 @@ for (const architecture of ARCHITECTURES) {
           exit(6),
         ],
       };
-      const result = await run(t, architecture, [encodeJob(steps, architecture)]);
+      const result = await run(t, architecture, [encodeTable(steps, architecture, SLOT_TABLE_ADDRESS)]);
       assert.deepEqual([result.stdout, result.code, result.report?.ended?.exitCode], ['child', 6, 5]);
     });
 
@@ -179,6 +186,39 @@ for (const architecture of ARCHITECTURES) {
       }
     });
 
+    const waiting: Step = { name: 'job', call: 'read', args: [3, JOB_TABLE_ADDRESS, HEADER_BYTES], expect: 'table' };
+    const encodeSecond = (steps: readonly Step[]): Uint8Array =>
+      encodeTable({ child: steps, parent: [] }, architecture, JOB_TABLE_ADDRESS);
+
+    it('X-06: goes on with a second table, also when it comes a byte at a time, and says where it failed', async (t) => {
+      const first = encode(architecture, [say('one '), waiting, exit(8)]);
+      const second = encodeSecond([say('two'), { name: 'bad', call: 'close', args: [77], expect: 0 }, exit(9)]);
+      for (const rest of [[second], [...second].map((byte) => Uint8Array.of(byte))]) {
+        const { stdout, code, report } = await run(t, architecture, [first, ...rest]);
+        assert.deepEqual([stdout, code, report?.failed], ['one two', 1, { table: 'job', entry: 1, errno: 9 }]);
+      }
+      assert.equal((await run(t, architecture, [first, encodeSecond([exit(9)])])).code, 9);
+    });
+
+    it('X-06: does nothing of a second table that is none, and reports that it cannot be read', async (t) => {
+      const first = encode(architecture, [waiting, exit(8)]);
+      const second = encodeSecond([say('x'), exit(0)]);
+      const cases: Record<string, Uint8Array> = {
+        'nothing at all': new Uint8Array(0),
+        'half a header': second.subarray(0, 9),
+        'cut short': second.subarray(0, second.length - 1),
+        'another magic': Buffer.concat([header(1, 144n), second.subarray(16)]),
+        'a byte too long for the memory': Buffer.concat([header(TABLE_MAGIC, BigInt(MAX_TABLE_BYTES) + 1n), second]),
+      };
+      for (const [name, bytes] of Object.entries(cases)) {
+        const { code, stdout, report } = await run(t, architecture, [first, bytes]);
+        assert.deepEqual({ code, stdout, report }, { code: 1, stdout: '', report: EMPTY }, name);
+      }
+      const closed = { ...waiting, args: [77, JOB_TABLE_ADDRESS, HEADER_BYTES] };
+      const { report } = await run(t, architecture, [encode(architecture, [closed, exit(8)])]);
+      assert.deepEqual(report?.failed, { table: 'slot', entry: 0, errno: 9 });
+    });
+
     it('X-03: takes a table of exactly the largest size', async (t) => {
       const fixed = HEADER_BYTES + 3 * ENTRY_BYTES;
       const filler = { bytes: new Uint8Array(MAX_TABLE_BYTES - fixed - 8) };
@@ -197,7 +237,9 @@ for (const architecture of ARCHITECTURES) {
 describe('decodeReport', () => {
   it('X-07: says nothing of records that are cut short, and refuses what is no record', () => {
     const failed = words(2, 0x1000_0010, -13).bytes;
-    assert.deepEqual(decodeReport(failed), { ...EMPTY, failed: { entry: 0, errno: 13 } });
+    assert.deepEqual(decodeReport(failed), { ...EMPTY, failed: { table: 'slot', entry: 0, errno: 13 } });
+    const inJob = decodeReport(words(2, JOB_TABLE_ADDRESS + HEADER_BYTES + ENTRY_BYTES, -2).bytes);
+    assert.deepEqual(inJob?.failed, { table: 'job', entry: 1, errno: 2 });
     for (let end = 0; end < failed.length; end++) assert.deepEqual(decodeReport(failed.subarray(0, end)), EMPTY);
     assert.equal(decodeReport(words(4, 0, 0).bytes), undefined);
     assert.equal(decodeReport(words(-1).bytes), undefined);

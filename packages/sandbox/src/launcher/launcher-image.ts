@@ -1,14 +1,14 @@
 /**
  * The launcher: a static ELF file of some hundred bytes that runs inside a sandbox before, and
  * beside, the command. It has no logic of its own. It reads a table of system calls from descriptor
- * 3, makes them in order and compares each result with the expected one; at the first that differs
+ * 3, of which one may be to read another table, makes them in order and compares each result with the expected one; at the first that differs
  * it writes which entry that was and what came of it, and ends. What it does in a sandbox is in
  * `plan-job.ts`, as data. The file is ELF-64 as in the System V gABI, chapters 4 and 5.
  */
 import type { Architecture } from '../seccomp/syscall-table.ts';
 import { ARM64_LAUNCHER } from './arm64.ts';
 import { assemble, type Assembled } from './assemble.ts';
-import { CODE_ADDRESS, FAILURE_BYTES, MAX_TABLE_BYTES, TABLE_ADDRESS } from './memory.ts';
+import { CODE_ADDRESS, FAILURE_ADDRESS, FAILURE_BYTES, SLOT_TABLE_ADDRESS } from './memory.ts';
 import { X64_LAUNCHER } from './x64.ts';
 
 const FILE_HEADER_BYTES = 64;
@@ -37,8 +37,8 @@ export function launcherImage(architecture: Architecture): Uint8Array {
     fileHeader(architecture),
     // The file itself, headers and code: read and executed, never written.
     segment(PT_LOAD, READ | EXECUTE, CODE_ADDRESS, sizeBytes, sizeBytes),
-    // The table: zeros until it is received, never executed.
-    segment(PT_LOAD, READ | WRITE, TABLE_ADDRESS, 0, MAX_TABLE_BYTES + FAILURE_BYTES),
+    // The tables: zeros until they are received, never executed.
+    segment(PT_LOAD, READ | WRITE, SLOT_TABLE_ADDRESS, 0, FAILURE_ADDRESS + FAILURE_BYTES - SLOT_TABLE_ADDRESS),
     // Without it the kernel would make the stack executable.
     segment(PT_GNU_STACK, READ | WRITE, 0, 0, 0),
     code,

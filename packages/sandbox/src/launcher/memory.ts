@@ -6,14 +6,17 @@
 /** Of the code; aligned to the largest page an ARM kernel may use (64 KiB), as is the table. */
 export const CODE_ADDRESS = 0x40_0000;
 
-/** Of the table: the one writable segment. */
-export const TABLE_ADDRESS = 0x1000_0000;
-
 /** Largest table, argv and environment included. Pages of it that no table reaches take no memory. */
 export const MAX_TABLE_BYTES = 0x10_0000;
 
-/** Where a failure is noted: kind, address of the entry, result, 8 bytes each. After the longest table. */
-export const FAILURE_ADDRESS = TABLE_ADDRESS + MAX_TABLE_BYTES;
+/** Of the slot's table, which is there from the start of the one writable segment. */
+export const SLOT_TABLE_ADDRESS = 0x1000_0000;
+
+/** Of the job's table, which a slot waits for. After the longest of the other kind. */
+export const JOB_TABLE_ADDRESS = SLOT_TABLE_ADDRESS + MAX_TABLE_BYTES;
+
+/** Where a failure is noted: kind, address of the entry, result, 8 bytes each. After the longest tables. */
+export const FAILURE_ADDRESS = JOB_TABLE_ADDRESS + MAX_TABLE_BYTES;
 export const FAILURE_BYTES = 24;
 
 /** Magic and length, 8 bytes each; the entries follow. */
@@ -33,6 +36,11 @@ export const EXPECT = {
   fork: -2,
   /** The process forked before; until then any other success repeats the entry. */
   child: -3,
+  /**
+   * The first bytes of another table, read from the descriptor in argument 0 to the address in argument 1.
+   * The rest of it is received, and then its entries take the place of these.
+   */
+  table: -4,
 } as const;
 
 /** First word of each record the launcher writes to descriptor 3. */

@@ -4,7 +4,7 @@
  * process before its `execve` can write there; still every length and kind is checked.
  */
 import { constants } from 'node:os';
-import { ENTRY_BYTES, FAILURE_BYTES, HEADER_BYTES, RECORD, TABLE_ADDRESS } from './memory.ts';
+import { ENTRY_BYTES, FAILURE_BYTES, HEADER_BYTES, JOB_TABLE_ADDRESS, RECORD, SLOT_TABLE_ADDRESS } from './memory.ts';
 
 /** wait status and padding, then `struct rusage` of 64-bit Linux: two `timeval`, fourteen `long`. */
 const RUSAGE_BYTES = 144;
@@ -15,12 +15,19 @@ export const RUSAGE_OFFSET = 16;
 export const LISTENING_BYTES = 8;
 
 export interface LauncherReport {
-  /** A step that did not give what was expected; its place in the table, see `describeStep`. */
-  readonly failed: { readonly entry: number; readonly errno: number | null } | null;
+  /** A step that did not give what was expected. */
+  readonly failed: FailedStep | null;
   /** `null` when process 1 was killed, or has not yet reported. */
   readonly ended: LauncherEnd | null;
   /** The sockets of the endpoints came with this record. */
   readonly listening: boolean;
+}
+
+/** By its place; see `describeStep`. */
+export interface FailedStep {
+  readonly table: 'slot' | 'job';
+  readonly entry: number;
+  readonly errno: number | null;
 }
 
 export interface LauncherEnd {
@@ -51,10 +58,12 @@ export function decodeReport(bytes: Uint8Array): LauncherReport | undefined {
   return { failed, ended, listening };
 }
 
-function decodeFailure(view: DataView, at: number): { entry: number; errno: number | null } {
+function decodeFailure(view: DataView, at: number): FailedStep {
   const address = Number(view.getBigUint64(at + 8, true));
   const result = Number(view.getBigInt64(at + 16, true));
-  return { entry: (address - TABLE_ADDRESS - HEADER_BYTES) / ENTRY_BYTES, errno: result < 0 ? -result : null };
+  const table = address < JOB_TABLE_ADDRESS ? 'slot' : 'job';
+  const start = (table === 'slot' ? SLOT_TABLE_ADDRESS : JOB_TABLE_ADDRESS) + HEADER_BYTES;
+  return { table, entry: (address - start) / ENTRY_BYTES, errno: result < 0 ? -result : null };
 }
 
 /** wait(2): the low seven bits are the signal, 0 for an exit, whose code is in the next eight. */

@@ -11,12 +11,28 @@ import {
   HEADER_BYTES,
   MAX_TABLE_BYTES,
   RECORD,
-  TABLE_ADDRESS,
+  SLOT_TABLE_ADDRESS,
   TABLE_MAGIC,
 } from './memory.ts';
 
-const REGISTERS = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13'];
-type Register = 'rax' | 'rcx' | 'rdx' | 'rbx' | 'rbp' | 'rsi' | 'rdi' | 'r8' | 'r9' | 'r10' | 'r12' | 'r13';
+const REGISTERS = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+];
+type Register = 'rax' | 'rcx' | 'rdx' | 'rbx' | 'rbp' | 'rsi' | 'rdi' | 'r8' | 'r9' | 'r10' | 'r12' | 'r13' | 'r14';
 
 const le32 = (value: number): number[] => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
 const hex = (value: number): string => `0x${value.toString(16)}`;
@@ -98,17 +114,19 @@ function jump(name: keyof typeof CONDITIONS | 'jmp', label: string): Branch {
 const [SYS_READ, SYS_WRITE, SYS_EXIT_GROUP] = [0, 1, 231];
 
 export const X64_LAUNCHER: readonly Line[] = [
-  [load('rbx', TABLE_ADDRESS), 'the table; later the entry at hand'],
+  [load('r14', 3), 'where the table comes from'],
+  [load('rbx', SLOT_TABLE_ADDRESS), 'the table; later the entry at hand'],
   [load('rbp', HEADER_BYTES), 'bytes wanted: first the header'],
   [load('r12', 0), 'bytes there; later the child'],
   ['receive:', ''],
   [load('rax', SYS_READ), ''],
-  [load('rdi', 3), ''],
+  [move('rdi', 'r14'), ''],
   [move('rsi', 'rbx'), ''],
   [add('rsi', 'r12'), 'after what is there'],
   [move('rdx', 'rbp'), ''],
   [subtract('rdx', 'r12'), 'never more than wanted'],
   [SYSCALL, 'read'],
+  ['received:', ''],
   [test('rax'), ''],
   [jump('jle', 'quit'), 'the spawner is gone, or let this slot go'],
   [add('r12', 'rax'), ''],
@@ -143,6 +161,8 @@ export const X64_LAUNCHER: readonly Line[] = [
   [jump('je', 'fork'), ''],
   [compareValue('rdx', EXPECT.child), ''],
   [jump('je', 'child'), ''],
+  [compareValue('rdx', EXPECT.table), ''],
+  [jump('je', 'table'), ''],
   [compare('rax', 'rdx'), ''],
   [jump('jne', 'failed'), ''],
   ['advance:', ''],
@@ -164,6 +184,15 @@ export const X64_LAUNCHER: readonly Line[] = [
   [jump('je', 'advance'), 'the child has ended'],
   [test('rax'), ''],
   [jump('jns', 'entry'), 'an orphan has: again'],
+  [jump('jmp', 'failed'), ''],
+  ['table:', ''],
+  [test('rax'), ''],
+  [jump('js', 'failed'), ''],
+  [read('r14', 'rbx', 8), 'its descriptor'],
+  [read('rbx', 'rbx', 16), 'its address'],
+  [load('rbp', HEADER_BYTES), ''],
+  [load('r12', 0), ''],
+  [jump('jmp', 'received'), 'as the first, from where some of its header is there'],
   ['failed:', ''],
   [load('rsi', FAILURE_ADDRESS), ''],
   [load('rdx', RECORD.failed), ''],

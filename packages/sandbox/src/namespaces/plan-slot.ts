@@ -1,5 +1,5 @@
 /**
- * A waiting sandbox as the argv of bubblewrap (X-02): all namespaces, and a root of its own that
+ * A waiting sandbox: the argv of bubblewrap (X-02), and the launcher's first table. All namespaces, and a root of its own that
  * holds what the profile lists and nothing else. What bubblewrap cannot do (noexec, a read-only
  * /proc) the launcher does afterwards, with capabilities it then drops; see `plan-job.ts`.
  */
@@ -7,6 +7,7 @@ import { HoldfastError, canonicalJson } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
 import { DEVICES } from '../landlock/compile-landlock.ts';
 import type { CompiledProfile, SlotPlan } from '../plan.ts';
+import { planSetUp } from '../plan-job.ts';
 import { endpointsOf, hasPrivilegedPort, nameFiles } from './endpoints.ts';
 import type { HostView } from './host-view.ts';
 
@@ -23,6 +24,8 @@ export interface SlotEnvironment {
   readonly gid: number;
   /** Of `pathsToView(profile)`. */
   readonly view: HostView;
+  /** True where no control group counts memory: each process is then limited by itself. */
+  readonly limitsEachProcess: boolean;
 }
 
 /** Where the launcher is inside. No Landlock rule names it: the command can neither read nor execute it. */
@@ -57,13 +60,15 @@ export function planSlot(compiled: CompiledProfile, environment: SlotEnvironment
     LAUNCHER_INSIDE,
     ...LAST_ARGUMENTS,
   ] as const;
-  const { uid, gid } = environment;
-  const key = sha256Hex(canonicalJson({ argv, uid, gid, files }));
+  const { uid, gid, limitsEachProcess } = environment;
+  // What a slot has put on while it waits is all of its profile.
+  const key = sha256Hex(canonicalJson({ argv, uid, gid, files, limitsEachProcess, profile: compiled.hash }));
   return {
     key,
     argv: [...argv],
     files: files.map(({ path, text }) => ({ path, text })),
     endpoints: endpointsOf(profile),
+    ...planSetUp(compiled, limitsEachProcess),
   };
 }
 

@@ -5,7 +5,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import { HoldfastError, isHoldfastError } from '@holdfast/core';
 import { z } from 'zod';
-import { describeStep, planJob } from '../plan-job.ts';
+import { planJob } from '../plan-job.ts';
 import type { SandboxJob, SandboxResult } from '../sandbox.ts';
 import {
   decodeCredit,
@@ -136,15 +136,13 @@ class Run {
   }
 
   /** From taking a slot to the last frame. @throws what the client is told instead */
-  async live({ compiled, pool, limitsEachProcess }: PreparedProfile): Promise<void> {
+  async live({ compiled, pool }: PreparedProfile): Promise<void> {
     const { argv, cwd, env, timeoutMs, killAfterMs = DEFAULT_KILL_AFTER_MS } = this.#job;
-    const planned = {
+    const table = planJob(compiled, {
       argv,
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { env }),
-      limitsEachProcess,
-    };
-    const table = planJob(compiled, planned);
+    });
     const slot = await pool.take();
     await using ending = slot;
     this.#slot = slot;
@@ -174,15 +172,14 @@ class Run {
     const wallMs = performance.now() - startedMs;
     await slot.closeEndpoints();
 
-    const report = slot.report();
-    if (report !== undefined && report.failed !== null) {
-      const { entry, errno } = report.failed;
+    const failure = slot.failure();
+    if (failure !== null) {
       throw new HoldfastError('the command could not be started in its sandbox', {
         code: 'ERR_SANDBOX_START',
-        fields: { step: describeStep(compiled, planned, entry), errno },
+        fields: failure,
       });
     }
-    const ended = report?.ended ?? null;
+    const ended = slot.report()?.ended ?? null;
     const unmeasured = { unknown: 'there is no control group, and the command was killed' };
     const used = slot.group?.usage();
     const signal = ended === null ? 'SIGKILL' : ended.signal;

@@ -1,6 +1,6 @@
 /**
- * One sandbox: bubblewrap with the launcher waiting in it, in its control group, checked from outside
- * and then good for one command (X-03, X-06). Ends with its command. What ends it at any time is the
+ * One sandbox: bubblewrap with the launcher waiting in it, in its control group and confined, checked
+ * from outside and then good for one command (X-03, X-06). Ends with its command. What ends it at any time is the
  * death of process 1, after which the kernel leaves nothing of its namespace; and bubblewrap, which
  * ends only when process 1 has been reaped, is what we wait for.
  */
@@ -15,9 +15,10 @@ import { DescriptorChannel } from '../endpoints/descriptor-channel.ts';
 import { EndpointForwarder } from '../endpoints/forward-endpoints.ts';
 import { decodeReport, type LauncherReport } from '../launcher/report.ts';
 import type { SlotPlan } from '../plan.ts';
+import { describeStep } from '../plan-job.ts';
 import type { SlotOwner } from './sandbox-user.ts';
 
-/** Bubblewrap needs some 5 ms; this is for a machine that stands still. */
+/** Bubblewrap needs some 5 ms, the launcher 1; this is for a machine that stands still. */
 const READY_TIMEOUT_MS = 10_000;
 const READY_POLL_MS = 1;
 /** Two records are far below. */
@@ -50,6 +51,7 @@ export class Slot {
   /** What bubblewrap itself has to say. */
   readonly #complaints: Readable;
   readonly #control: Duplex;
+  readonly #job: Duplex;
   readonly #plan: SlotPlan;
   /** Of a slot with endpoints; without any, `spawn` makes the socket pair of descriptor 3. */
   readonly #channel: DescriptorChannel | null;
@@ -72,21 +74,22 @@ export class Slot {
       cwd: '/',
       // Bubblewrap keeps 0 to 2 open until it ends, and closes what is above: only so does the end of
       // the command's output come with the end of the command.
-      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       ...owner,
     });
     this.#channel?.handOver();
-    // Spawned with five pipes: the types know of five descriptors and no kinds.
+    // Spawned with six pipes: the types know of five descriptors and no kinds.
     const streams: readonly unknown[] = child.stdio;
-    const [, , complaints, control, stdin, stdout, stderr] = streams;
+    const [, , complaints, control, job, stdin, stdout, stderr] = streams;
     this.#complaints = complaints as Readable;
     this.stdin = stdin as Writable;
     this.stdout = stdout as Readable;
     this.stderr = stderr as Readable;
     this.#control = this.#channel?.socket ?? (control as Duplex);
+    this.#job = job as Duplex;
     this.#child = child;
     this.group = group;
-    for (const stream of [this.stdin, this.#control]) stream.on('error', () => undefined); // its reader has ended
+    for (const stream of [this.stdin, this.#control, this.#job]) stream.on('error', () => undefined); // its reader has ended
     if (this.#channel === null) this.#control.on('data', note);
     this.closed = new Promise((resolve) => {
       child.once('error', () => resolve());
@@ -94,6 +97,7 @@ export class Slot {
         this.isOver = true;
         this.#channel?.finish();
         this.#control.end(); // not `destroy`: what process 1 reported may not be read yet
+        this.#job.destroy();
         this.stdin.destroy();
       });
       child.once('close', () => resolve());
@@ -112,24 +116,25 @@ export class Slot {
     }
     try {
       await slot.#ready(plan.argv[0]);
+      await slot.#confined();
       return slot;
     } catch (cause) {
       const said = slot.#complaints.read() as Buffer | null;
       await slot[Symbol.asyncDispose]();
       throw new HoldfastError('the sandbox could not be set up', {
         code: 'ERR_SANDBOX_START',
-        fields: { step: 'namespaces', reason: (said?.toString('utf8') ?? 'no answer').trim().slice(0, 200) },
+        fields: slot.failure() ?? {
+          step: 'namespaces',
+          reason: (said?.toString('utf8') ?? 'no answer').trim().slice(0, 200),
+        },
         cause,
       });
     }
   }
 
-  /** Hands the launcher its table. From here on the command runs. */
+  /** Hands the launcher its job. From here on the command runs. */
   start(table: Uint8Array): void {
-    this.#control.write(table);
-    if (this.#channel === null) return;
-    this.#forwarder = this.#forward(this.#channel);
-    this.#forwarder.catch(() => this.kill()); // whoever waits for the endpoints is told why
+    this.#job.write(table);
   }
 
   /**
@@ -165,6 +170,12 @@ export class Slot {
   /** `undefined` when what came is no report. */
   report(): LauncherReport | undefined {
     return decodeReport(this.#reported);
+  }
+
+  /** The step that the launcher could not do, for an error; `null` when it reported none. */
+  failure(): { readonly step: string; readonly errno: number | null } | null {
+    const failed = this.report()?.failed ?? null;
+    return failed === null ? null : { step: describeStep(this.#plan, failed), errno: failed.errno };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -205,6 +216,26 @@ export class Slot {
     }
     throw new Error('bubblewrap ended or did not become ready');
   }
+
+  /** Hands the launcher its table, and looks until the command's process has put on the last layer. */
+  async #confined(): Promise<void> {
+    this.#control.write(this.#plan.table);
+    if (this.#channel !== null) {
+      this.#forwarder = this.#forward(this.#channel);
+      this.#forwarder.catch(() => this.kill()); // whoever waits for the endpoints is told why
+    }
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (!this.isOver && performance.now() < deadline) {
+      const command = childOf(this.#launcherPid);
+      const layers = command === null ? [] : readBackProcess(command, this.#launcherPid);
+      if (layers.includes('seccomp')) {
+        this.verified = [...this.verified, ...layers];
+        return;
+      }
+      await delay(READY_POLL_MS);
+    }
+    throw new Error('the launcher ended or did not become ready');
+  }
 }
 
 function childOf(pid: number): number | null {
@@ -241,4 +272,28 @@ function readBack(pid: number, group: ControlGroup | null): readonly SandboxLaye
   if (root?.split(',').includes('ro') === true) layers.push('read-only-root');
   if (group?.holds(pid) === true) layers.push('cgroup');
   return layers;
+}
+
+/** What /proc shows of the command's process while it waits, made by `parent`: all that it will have. */
+function readBackProcess(pid: number, parent: number): readonly SandboxLayer[] {
+  const [status, before] = [statusOf(pid), statusOf(parent)];
+  const layers: SandboxLayer[] = [];
+  if (status.match(/^Cap(Inh|Prm|Eff|Bnd|Amb):\t0{16}$/gm)?.length === 5) layers.push('capabilities');
+  if (/^NoNewPrivs:\t1$/m.test(status)) layers.push('no-new-privileges');
+  // One more than its parent: a spawner that is itself confined hands its own filters on.
+  if (filtersOf(status) > filtersOf(before)) layers.push('seccomp');
+  return layers;
+}
+
+/** `NaN`, which is neither more nor less than any number, when it does not say. */
+function filtersOf(status: string): number {
+  return Number(/^Seccomp_filters:\t(\d+)$/m.exec(status)?.[1]);
+}
+
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'ascii');
+  } catch {
+    return ''; // gone
+  }
 }

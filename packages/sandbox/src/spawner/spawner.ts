@@ -5,7 +5,6 @@
 import { HoldfastError } from '@holdfast/core';
 import {
   DEFAULT_SANDBOX_PROFILE,
-  SANDBOX_LAYERS,
   type SandboxLayer,
   type SandboxProfile,
   SandboxProfileSchema,
@@ -53,8 +52,6 @@ export interface SpawnerOptions {
 export interface PreparedProfile {
   readonly compiled: CompiledProfile;
   readonly pool: SlotPool;
-  /** True where no group limits memory. */
-  readonly limitsEachProcess: boolean;
 }
 
 export class Spawner implements AsyncDisposable {
@@ -171,6 +168,7 @@ export class Spawner implements AsyncDisposable {
       uid: owner?.uid ?? process.getuid?.() ?? 0,
       gid: owner?.gid ?? process.getgid?.() ?? 0,
       view: readHostView(pathsToView(profile)),
+      limitsEachProcess: !(this.#groups instanceof ControlGroups),
     });
     for (const { text } of plan.files) this.#files.write(Buffer.from(text), 0o644);
     const { memoryBytes, processes } = profile.limits;
@@ -185,7 +183,7 @@ export class Spawner implements AsyncDisposable {
         fields: { layer: wanted },
       });
     };
-    return { compiled, pool: new SlotPool(open), limitsEachProcess: !(this.#groups instanceof ControlGroups) };
+    return { compiled, pool: new SlotPool(open) };
   }
 
   #findUser(name: string): SandboxUser {
@@ -204,5 +202,5 @@ export class Spawner implements AsyncDisposable {
 
 /** Layers that a waiting slot shows; the others are steps of the launcher, which stops at the first refused one. */
 export function isReadBack(layer: SandboxLayer): boolean {
-  return SANDBOX_LAYERS.indexOf(layer) <= SANDBOX_LAYERS.indexOf('read-only-root') || layer === 'cgroup';
+  return layer !== 'rlimits' && !layer.startsWith('landlock');
 }

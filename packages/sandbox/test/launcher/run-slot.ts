@@ -10,6 +10,7 @@ import {
   type LauncherReport,
   compileProfile,
   decodeReport,
+  describeStep,
   launcherImage,
   pathsToView,
   planJob,
@@ -26,6 +27,7 @@ export interface SlotRun {
   readonly stdout: string;
   readonly stderr: string;
   readonly report: LauncherReport | undefined;
+  readonly failedStep: string | null;
 }
 
 export interface SlotOptions {
@@ -57,34 +59,50 @@ export async function runInSlot(
   mkdirSync(filesDirectory, { mode: 0o755 });
   const user = { uid: TEST_UID, gid: TEST_UID };
   const view = readHostView(pathsToView(compiled.profile));
-  const slot = planSlot(compiled, { bubblewrap: '/usr/bin/bwrap', launcher, filesDirectory, view, ...user });
+  const environment = {
+    bubblewrap: '/usr/bin/bwrap',
+    launcher,
+    filesDirectory,
+    view,
+    ...user,
+    limitsEachProcess: true,
+  };
+  const slot = planSlot(compiled, environment);
   for (const { path, text } of slot.files) writeFileSync(path, text, { mode: 0o644 });
   const [command, ...args] = slot.argv;
   const child = spawn(command, args, {
     ...user,
     env: {},
     cwd: '/',
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
   t.after(() => child.kill('SIGKILL'));
   const channel = child.stdio[3] as Duplex; // a socket pair in both directions, since stdio[3] is a pipe
-  const [stdin, stdout, stderr] = child.stdio.slice(4) as unknown as [Writable, Readable, Readable]; // three pipes
+  const streams: readonly unknown[] = child.stdio.slice(4); // four pipes
+  const [jobs, stdin, stdout, stderr] = streams as [Duplex, Writable, Readable, Readable];
   const output = Promise.all([collect(stdout), collect(stderr), collect(channel)]);
   const closed = once(child, 'close');
   stdin.end();
   // What the launcher did not read before it ended resets the connection, after its report.
-  channel.on('error', () => undefined);
+  for (const stream of [channel, jobs.resume()]) stream.on('error', () => undefined);
   const given = {
     argv,
-    limitsEachProcess: true,
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
   };
-  channel.write(planJob(compiled, given));
+  channel.write(slot.table);
+  jobs.write(planJob(compiled, given));
   if (whileRunning !== undefined) stdout.once('data', () => whileRunning(channel, child));
-  const [out, err, report] = await output;
+  const [out, err, bytes] = await output;
   await closed;
-  return { stdout: out.toString(), stderr: err.toString(), report: decodeReport(report) };
+  const report = decodeReport(bytes);
+  const failed = report?.failed ?? null;
+  return {
+    stdout: out.toString(),
+    stderr: err.toString(),
+    report,
+    failedStep: failed === null ? null : describeStep(slot, failed),
+  };
 }
 
 async function collect(stream: Readable | Duplex): Promise<Buffer> {
