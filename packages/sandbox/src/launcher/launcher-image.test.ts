@@ -35,6 +35,9 @@ const header = (magic: number, sizeBytes: bigint): Uint8Array => words(magic, si
 const encode = (architecture: Architecture, child: readonly Step[]): Uint8Array =>
   encodeTable({ child, parent: [] }, architecture, SLOT_TABLE_ADDRESS);
 
+const encodeSecond = (architecture: Architecture, child: readonly Step[]): Uint8Array =>
+  encodeTable({ child, parent: [] }, architecture, JOB_TABLE_ADDRESS);
+
 const exit = (code: number): Step => ({ name: 'exit', call: 'exit_group', args: [code], expect: 0 });
 
 const say = (text: string): Step => ({
@@ -187,22 +190,24 @@ for (const architecture of ARCHITECTURES) {
     });
 
     const waiting: Step = { name: 'job', call: 'read', args: [3, JOB_TABLE_ADDRESS, HEADER_BYTES], expect: 'table' };
-    const encodeSecond = (steps: readonly Step[]): Uint8Array =>
-      encodeTable({ child: steps, parent: [] }, architecture, JOB_TABLE_ADDRESS);
 
     it('X-06: goes on with a second table, also when it comes a byte at a time, and says where it failed', async (t) => {
       const first = encode(architecture, [say('one '), waiting, exit(8)]);
-      const second = encodeSecond([say('two'), { name: 'bad', call: 'close', args: [77], expect: 0 }, exit(9)]);
+      const second = encodeSecond(architecture, [
+        say('two'),
+        { name: 'bad', call: 'close', args: [77], expect: 0 },
+        exit(9),
+      ]);
       for (const rest of [[second], [...second].map((byte) => Uint8Array.of(byte))]) {
         const { stdout, code, report } = await run(t, architecture, [first, ...rest]);
         assert.deepEqual([stdout, code, report?.failed], ['one two', 1, { table: 'job', entry: 1, errno: 9 }]);
       }
-      assert.equal((await run(t, architecture, [first, encodeSecond([exit(9)])])).code, 9);
+      assert.equal((await run(t, architecture, [first, encodeSecond(architecture, [exit(9)])])).code, 9);
     });
 
     it('X-06: does nothing of a second table that is none, and reports that it cannot be read', async (t) => {
       const first = encode(architecture, [waiting, exit(8)]);
-      const second = encodeSecond([say('x'), exit(0)]);
+      const second = encodeSecond(architecture, [say('x'), exit(0)]);
       const cases: Record<string, Uint8Array> = {
         'nothing at all': new Uint8Array(0),
         'half a header': second.subarray(0, 9),

@@ -41,6 +41,26 @@ function groupsOf(pid: number): string[] {
   });
 }
 
+function processesCalled(name: string): number[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && textOfProcess(pid, 'comm') === `${name}\n`)
+    .map(Number)
+    .toSorted((a, b) => a - b);
+}
+
+function isBelow(pid: number, ancestor: number): boolean {
+  const parent = Number(/^PPid:\t(\d+)$/m.exec(textOfProcess(pid, 'status'))?.[1] ?? 0);
+  return parent === ancestor || (parent > 0 && isBelow(parent, ancestor));
+}
+
+function textOfProcess(pid: number | string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'ascii');
+  } catch {
+    return ''; // ended
+  }
+}
+
 async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!condition()) {
@@ -85,6 +105,24 @@ it('X-07: TERM on time-out, KILL for who ignores it, and the group out of memory
   assert.deepEqual([(await soft.result).endedBy, (await soft.result).signal], ['timeout', 'SIGTERM']);
   assert.deepEqual([(await hard.result).endedBy, (await hard.result).signal], ['timeout', 'SIGKILL']);
   assert.equal((await greedy.result).endedBy, 'memory-limit');
+});
+
+it('X-06: a slot is confined while it waits, and one that dies is replaced', needs('root'), async () => {
+  const { spawner, client } = await openHere();
+  await using _spawner = spawner;
+  await using _client = client;
+  await client.warm(profile, 1, signal);
+  const [first = 0, command = 0] = processesCalled('.launcher').filter((pid) => isBelow(pid, process.pid));
+  assert.ok(first > 0 && command > first);
+  const status = readFileSync(`/proc/${command}/status`, 'ascii');
+  for (const line of [/^NSpid:\t.*\t2$/m, /^Seccomp:\t2$/m, /^NoNewPrivs:\t1$/m, /^CapEff:\t0{16}$/m]) {
+    assert.match(status, line);
+  }
+  assert.match(readFileSync(`/proc/${command}/limits`, 'ascii'), /^Max open files +256 +256 /m);
+  process.kill(command, 'SIGKILL'); // the host can; the slot is then over, and another is made
+  await until(() => processesCalled('.launcher').some((pid) => pid > command && isBelow(pid, process.pid)), 'replaced');
+  const run = await client.start(sh('echo still'), signal);
+  assert.equal(await textOf(run.stdout), 'still\n');
 });
 
 it('X-04: a masked layer that is required denies by name, and nothing runs', needs('root'), async () => {
