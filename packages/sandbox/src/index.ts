@@ -1,6 +1,6 @@
 export { compileProfile } from './compile-profile.ts';
 export { launcherImage } from './launcher/launcher-image.ts';
-export { decodeReport, type FailedStep, type LauncherEnd, type LauncherReport } from './launcher/report.ts';
+export { decodeReport, type LauncherEnd, type LauncherReport } from './launcher/report.ts';
 export { endpointsOf, type LocalEndpoint } from './namespaces/endpoints.ts';
 export { type HostView, readHostView } from './namespaces/host-view.ts';
 export { pathsToView, planSlot, type SlotEnvironment } from './namespaces/plan-slot.ts';

@@ -38,7 +38,7 @@ export interface SlotOptions {
   readonly whileRunning?: (channel: Duplex, bubblewrap: ChildProcess) => void;
 }
 
-export function compileTestProfile(profile: object = {}): CompiledProfile {
+function compileTestProfile(profile: object = {}): CompiledProfile {
   return compileProfile(SandboxProfileSchema.parse({ name: 'test', ...profile }), {
     architecture: ARCHITECTURE,
     landlockAbi: 7,
