@@ -89,7 +89,12 @@ const DEBIAN_PACKAGES = [
     purpose: 'Rust programs as WebAssembly in tests',
     wantedBy: ['test', 'bench'],
   },
-  { name: 'lld-14', command: 'ld.lld-14', purpose: 'linking Rust programs as WebAssembly', wantedBy: ['test', 'bench'] },
+  {
+    name: 'lld-14',
+    command: 'ld.lld-14',
+    purpose: 'linking Rust programs as WebAssembly',
+    wantedBy: ['test', 'bench'],
+  },
   { name: 'gcc', command: 'gcc', purpose: 'the same programs natively, to compare', wantedBy: ['test', 'bench'] },
   {
     name: 'make',
