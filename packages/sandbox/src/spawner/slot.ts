@@ -20,6 +20,8 @@ import type { SlotOwner } from './sandbox-user.ts';
 /** Bubblewrap needs some 5 ms; this is for a machine that stands still. */
 const READY_TIMEOUT_MS = 10_000;
 const READY_POLL_MS = 1;
+/** What process 1 has to report the end of a command that was killed, before it is killed as well. */
+const REPORT_MS = 10;
 /** Two records are far below. */
 const MAX_REPORT_BYTES = 4_096;
 const NAMESPACES: Partial<Record<SandboxLayer, string>> = {
@@ -57,6 +59,7 @@ export class Slot {
   readonly #hasReported = Promise.withResolvers<void>();
   #launcherPid = 0;
   #reported: Buffer = Buffer.alloc(0);
+  #killTimer: NodeJS.Timeout | undefined;
   isOver = false;
 
   private constructor(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null) {
@@ -92,6 +95,7 @@ export class Slot {
       child.once('error', () => resolve());
       child.once('exit', () => {
         this.isOver = true;
+        clearTimeout(this.#killTimer);
         this.#channel?.finish();
         this.#control.end(); // not `destroy`: what process 1 reported may not be read yet
         this.stdin.destroy();
@@ -146,8 +150,21 @@ export class Slot {
     if (!this.isOver) this.#control.write('\0');
   }
 
-  /** SIGKILL to process 1, and by the kernel to everything in its namespace. */
+  /**
+   * SIGKILL to the command, and a moment later to process 1, and so by the kernel to everything in its
+   * namespace. The command goes first because process 1, as long as it is there, reports its end at
+   * once; its own end takes down every namespace, which may take longer than a deadline allows (X-13).
+   */
   kill(): void {
+    if (this.isOver) return;
+    const commands = this.#launcherPid > 0 ? childrenOf(this.#launcherPid) : [];
+    if (commands.length === 0) return this.#killAll();
+    // Numbers read a moment ago: the kernel gives one out again only after thousands of others.
+    for (const pid of commands) tryKill(pid);
+    this.#killTimer ??= setTimeout(() => this.#killAll(), REPORT_MS);
+  }
+
+  #killAll(): void {
     if (this.isOver) return;
     const { pid } = this.#child;
     try {
@@ -207,12 +224,21 @@ export class Slot {
   }
 }
 
-function childOf(pid: number): number | null {
+const childOf = (pid: number): number | null => childrenOf(pid)[0] ?? null;
+
+function childrenOf(pid: number): readonly number[] {
   try {
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'ascii').split(' ');
-    return child === undefined || child === '' ? null : Number(child);
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'ascii').split(' ').filter(Boolean).map(Number);
   } catch {
-    return null; // gone
+    return []; // gone
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ended between the look and the blow
   }
 }
 
