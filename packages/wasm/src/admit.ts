@@ -18,6 +18,11 @@ const REWRITER_VERSION = 2;
 /** V8's own limits, which metering must not exceed: locals of a function, pages of a memory. */
 const V8_MAX_LOCALS = 50_000;
 const V8_MAX_PAGES = 65_536;
+/** Globals and exports of a module (`kV8MaxWasmGlobals`, `kV8MaxWasmExports`), of which metering needs some. */
+const V8_MAX_GLOBALS = 1_000_000;
+const V8_MAX_EXPORTS = 1_000_000;
+const ADDED_GLOBALS = 2;
+const ADDED_EXPORTS = 3;
 
 /** A module that passed the gate, with metering woven in. */
 export interface AdmittedModule {
@@ -52,8 +57,13 @@ export type AdmitModule = (bytes: Uint8Array, offered: OfferedImports, limits: M
 export const admitModule: AdmitModule = (given, offered, limits) => {
   const bytes = withoutSharing(given);
   if (bytes.length > limits.moduleBytes) refuseLimit('moduleBytes', limits.moduleBytes, bytes.length);
-  const capped = { ...limits, locals: Math.min(limits.locals, V8_MAX_LOCALS - ADDED_LOCALS) };
-  const module = decodeModule(bytes);
+  const capped = {
+    ...limits,
+    locals: Math.min(limits.locals, V8_MAX_LOCALS - ADDED_LOCALS),
+    globals: Math.min(limits.globals, V8_MAX_GLOBALS - ADDED_GLOBALS),
+    exports: Math.min(limits.exports, V8_MAX_EXPORTS - ADDED_EXPORTS),
+  };
+  const module = decodeModule(bytes, capped);
   checkModule(module, offered, capped);
   const scan = scanModule(module, capped);
   // Structure is ours to check, types are V8's; only what is valid may be rewritten.
@@ -84,8 +94,11 @@ export const admitModule: AdmitModule = (given, offered, limits) => {
 
 /** Names for what is added that are none of the module's. */
 function nameAdded({ exports, start }: WasmModule) {
-  let prefix = 'holdfast';
-  while (exports.some(({ name }) => name.startsWith(`${prefix}:`))) prefix += '_';
+  // One pass, however many names were chosen to collide: the first length of `_` that is free.
+  const taken = new Set(exports.map(({ name }) => /^holdfast(_*):/.exec(name)?.[1]?.length));
+  let underscores = 0;
+  while (taken.has(underscores)) underscores++;
+  const prefix = `holdfast${'_'.repeat(underscores)}`;
   return {
     fuel: `${prefix}:fuel`,
     denied: `${prefix}:memory-denied`,
