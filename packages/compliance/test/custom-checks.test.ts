@@ -9,6 +9,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { HoldfastError } from '@holdfast/core';
 import { encodeBase64, sha256Hex, signerFromSeed } from '@holdfast/crypto';
 import { needs, temporaryDirectory } from '@holdfast/testing';
 import { admitModule, compileAdmitted, DEFAULT_MODULE_LIMITS, OFFERED_IMPORTS, runModule } from '@holdfast/wasm';
@@ -268,6 +269,17 @@ describe('C-14: modules that do not behave', () => {
     assert.deepEqual(summary(await resultOf(t, await writes(answer(GOOD)), { runner: null })), [
       'unknown module-not-run mine',
     ]);
+  });
+
+  it('C-14: a sandbox that fails is unknown with its reason, and asked again; a process that dies is an error', async (t) => {
+    const failing = (code: 'ERR_SANDBOX_SPAWNER_GONE' | 'ERR_WASM_RUNNER'): CustomCheckRunner => ({
+      run: () => Promise.reject(new HoldfastError('it is gone', { code })),
+    });
+    const gone = await resultOf(t, await writes(answer(GOOD)), { runner: failing('ERR_SANDBOX_SPAWNER_GONE') });
+    assert.deepEqual(summary(gone), ['unknown module-not-run mine']);
+    assert.match(gone.findings[0]?.message ?? '', /ERR_SANDBOX_SPAWNER_GONE/);
+    const died = await resultOf(t, await writes(answer(GOOD)), { runner: failing('ERR_WASM_RUNNER') });
+    assert.deepEqual(summary(died), ['error module-refused mine']);
   });
 });
 
