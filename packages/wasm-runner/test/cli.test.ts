@@ -52,7 +52,7 @@ function modules(t: TestContext) {
   const directory = temporaryDirectory(t);
   return {
     directory,
-    write(name: string, wat: string): string {
+    write: (name: string, wat: string): string => {
       const path = join(directory, name);
       writeFileSync(path, assemble(wat));
       return path;
@@ -178,7 +178,7 @@ describe('holdfast wasm', () => {
     const random = modules(t).write('random.wasm', RANDOM);
     const twice = async (...args: string[]) => [(await run([...args, random])).out, (await run([...args, random])).out];
     const result = async () => {
-      const { usage, residentBytes, ...rest } = JSON.parse((await run(['--json', '--deterministic', random])).out);
+      const { usage, ...rest } = JSON.parse((await run(['--json', '--deterministic', random])).out);
       return { ...rest, fuel: usage.fuel };
     };
     assert.deepEqual(await result(), await result());
