@@ -99,11 +99,12 @@ const DEBIAN_PACKAGES = [
   {
     name: 'make',
     command: 'make',
-    purpose: 'building SQLite and Lua from Debian’s sources',
+    purpose: 'building SQLite from Debian’s sources',
     wantedBy: ['test', 'bench'],
   },
   { name: 'tcl', command: 'tclsh', purpose: 'building SQLite from Debian’s sources', wantedBy: ['test', 'bench'] },
   { name: 'xz-utils', command: 'xz', purpose: 'unpacking Debian’s sources', wantedBy: ['test', 'bench'] },
+  { name: 'bzip2', command: 'bzip2', purpose: 'unpacking Debian’s sources', wantedBy: ['test', 'bench'] },
   {
     name: 'debian-archive-keyring',
     file: '/usr/share/keyrings/debian-archive-keyring.gpg',
