@@ -7,6 +7,7 @@ import { admitModule } from '../admit.ts';
 import { wasmApi } from '../engine/web-assembly.ts';
 import { DEFAULT_MODULE_LIMITS, type ModuleLimits } from '../limits.ts';
 
+const malformed = (reason: string) => `ERR_WASM_MALFORMED ${reason}`;
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const MIB = 1_048_576;
 
@@ -28,10 +29,10 @@ const TYPE = section(1, 1, 0x60, 0, 0);
 const FUNCTION = section(3, 1, 0);
 const CODE = section(10, 1, 2, 0, 0x0b);
 
+const leb = (value: number) => [0, 7, 14, 21, 28].map((shift) => ((value >>> shift) & 0x7f) | (shift < 28 ? 0x80 : 0));
+
 /** A section of `count` copies of `item`, as a hostile module declares it. */
 function crowded(before: readonly number[], id: number, count: number, item: readonly number[]): Uint8Array {
-  const leb = (value: number) =>
-    [0, 7, 14, 21, 28].map((shift) => ((value >>> shift) & 0x7f) | (shift < 28 ? 0x80 : 0));
   const head = [...HEADER, ...before, id, ...leb(count * item.length + 5), ...leb(count)];
   const bytes = new Uint8Array(head.length + count * item.length);
   bytes.set(head);
@@ -98,7 +99,6 @@ describe('decodeModule', () => {
     }
   });
 
-  const malformed = (reason: string) => `ERR_WASM_MALFORMED ${reason}`;
   const rows: readonly (readonly [name: string, bytes: Uint8Array, want: string])[] = [
     ['the header alone', module(), 'admitted'],
     ['sections in order', module(...TYPE, ...FUNCTION, ...CODE), 'admitted'],
