@@ -13,7 +13,7 @@ import { meterModule, scanModule } from './meter/meter.ts';
 import { ADDED_LOCALS } from './meter/weave.ts';
 
 /** Part of `key`: changes whenever the same module would be rewritten to other bytes. */
-const REWRITER_VERSION = 2;
+const REWRITER_VERSION = 3;
 
 /** V8's own limits, which metering must not exceed: locals of a function, pages of a memory. */
 const V8_MAX_LOCALS = 50_000;
@@ -22,7 +22,7 @@ const V8_MAX_PAGES = 65_536;
 const V8_MAX_GLOBALS = 1_000_000;
 const V8_MAX_EXPORTS = 1_000_000;
 const ADDED_GLOBALS = 2;
-const ADDED_EXPORTS = 3;
+const ADDED_EXPORTS = 4;
 
 /** A module that passed the gate, with metering woven in. */
 export interface AdmittedModule {
@@ -38,6 +38,8 @@ export interface AdmittedModule {
   readonly startExport: string | null;
   /** Name of the exported mutable i32 global that is 1 after a `memory.grow` was refused by the cap. */
   readonly memoryDeniedExport: string;
+  /** Name under which memory is exported for accounting, also where the module keeps it to itself; `null` without one. */
+  readonly memoryExport: string | null;
   readonly imports: readonly { readonly module: string; readonly name: string }[];
   readonly exports: readonly { readonly name: string; readonly kind: 'function' | 'table' | 'memory' | 'global' }[];
   /** Pages of 64 KiB: what it starts with, and the most it may have. */
@@ -86,6 +88,7 @@ export const admitModule: AdmitModule = (given, offered, limits) => {
     fuelExport: added.fuel,
     startExport: added.start,
     memoryDeniedExport: added.denied,
+    memoryExport: added.memory,
     imports: module.imports.map(({ module: from, name }) => ({ module: from, name })),
     exports: module.exports.map(({ name, kind }) => ({ name, kind })),
     memory: module.memory === null ? null : { initialPages: module.memory.initial, maximumPages },
@@ -93,7 +96,7 @@ export const admitModule: AdmitModule = (given, offered, limits) => {
 };
 
 /** Names for what is added that are none of the module's. */
-function nameAdded({ exports, start }: WasmModule) {
+function nameAdded({ exports, memory, start }: WasmModule) {
   // One pass, however many names were chosen to collide: the first length of `_` that is free.
   const taken = new Set(exports.map(({ name }) => /^holdfast(_*):/.exec(name)?.[1]?.length));
   let underscores = 0;
@@ -102,6 +105,7 @@ function nameAdded({ exports, start }: WasmModule) {
   return {
     fuel: `${prefix}:fuel`,
     denied: `${prefix}:memory-denied`,
+    memory: memory === null ? null : `${prefix}:memory`,
     start: start === null ? null : `${prefix}:start`,
   };
 }
