@@ -24,7 +24,7 @@ const GOOD_SSHD = 'PermitRootLogin no\nPasswordAuthentication no\n';
 const SPAWNER = 'holdfast-spawner.service';
 const NODE = join(REPOSITORY, 'node_modules/.bin/node');
 const EXAMPLES = join(REPOSITORY, 'packages/compliance/examples');
-/** Says that all is well, and never ends. */
+/** A loop, and nothing else. */
 const ENDLESS = '(module (memory (export "memory") 1) (func (export "_start") (loop $forever (br $forever))))';
 const NO_CAPS = ['0000000000000000', '0000000000000000'] as const;
 const never = new AbortController().signal;
