@@ -181,6 +181,10 @@ async function writes(text: string, before = '', imports = ''): Promise<Uint8Arr
 const GOOD = { status: 'pass', severity: 'info', kind: 'fine', subject: 'it', message: 'It is fine' };
 const answer = (...findings: readonly object[]): string => JSON.stringify({ version: 1, findings });
 
+const failing = (code: 'ERR_SANDBOX_SPAWNER_GONE' | 'ERR_WASM_RUNNER'): CustomCheckRunner => ({
+  run: () => Promise.reject(new HoldfastError('it is gone', { code })),
+});
+
 describe('C-14: modules that do not behave', () => {
   it('C-14: the smallest that does behave passes', async (t) => {
     assert.equal((await resultOf(t, await writes(answer(GOOD)))).status, 'pass');
@@ -272,9 +276,6 @@ describe('C-14: modules that do not behave', () => {
   });
 
   it('C-14: a sandbox that fails is unknown with its reason, and asked again; a process that dies is an error', async (t) => {
-    const failing = (code: 'ERR_SANDBOX_SPAWNER_GONE' | 'ERR_WASM_RUNNER'): CustomCheckRunner => ({
-      run: () => Promise.reject(new HoldfastError('it is gone', { code })),
-    });
     const gone = await resultOf(t, await writes(answer(GOOD)), { runner: failing('ERR_SANDBOX_SPAWNER_GONE') });
     assert.deepEqual(summary(gone), ['unknown module-not-run mine']);
     assert.match(gone.findings[0]?.message ?? '', /ERR_SANDBOX_SPAWNER_GONE/);
