@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/core';
 import type { SandboxLayer } from '@holdfast/policy';
@@ -16,6 +16,7 @@ import { EndpointForwarder } from '../endpoints/forward-endpoints.ts';
 import { decodeReport, type LauncherReport } from '../launcher/report.ts';
 import type { SlotPlan } from '../plan.ts';
 import type { SlotOwner } from './sandbox-user.ts';
+import { StandardPipes } from './standard-pipes.ts';
 
 /** Bubblewrap needs some 5 ms; this is for a machine that stands still. */
 const READY_TIMEOUT_MS = 10_000;
@@ -68,6 +69,11 @@ export class Slot {
       if ((this.report()?.ended ?? null) !== null) this.#hasReported.resolve();
     };
     this.#plan = plan;
+    this.group = group;
+    const pipes = new StandardPipes(owner);
+    this.stdin = pipes.stdin;
+    this.stdout = pipes.stdout;
+    this.stderr = pipes.stderr;
     this.#channel = plan.endpoints.length === 0 ? null : new DescriptorChannel(note);
     const [command, ...args] = plan.argv;
     const child = spawn(command, args, {
@@ -75,24 +81,26 @@ export class Slot {
       cwd: '/',
       // Bubblewrap keeps 0 to 2 open until it ends, and closes what is above: only so does the end of
       // the command's output come with the end of the command.
-      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', ...pipes.far],
       ...owner,
     });
+    child.on('error', () => undefined); // it has no pid then, which `#ready` says
     this.#channel?.handOver();
-    // Spawned with five pipes: the types know of five descriptors and no kinds.
-    const streams: readonly unknown[] = child.stdio;
-    const [, , complaints, control, stdin, stdout, stderr] = streams;
+    pipes.handOver();
+    // Without any descriptor left there are no streams either, whatever the types say.
+    const streams = (child.stdio ?? []) as readonly unknown[];
+    const [, , complaints = new PassThrough(), control = new PassThrough()] = streams;
     this.#complaints = complaints as Readable;
-    this.stdin = stdin as Writable;
-    this.stdout = stdout as Readable;
-    this.stderr = stderr as Readable;
     this.#control = this.#channel?.socket ?? (control as Duplex);
     this.#child = child;
-    this.group = group;
-    for (const stream of [this.stdin, this.#control]) stream.on('error', () => undefined); // its reader has ended
+    this.#control.on('error', () => undefined); // its reader has ended
     if (this.#channel === null) this.#control.on('data', note);
-    this.closed = new Promise((resolve) => {
-      child.once('error', () => resolve());
+    const exited = new Promise<void>((resolve) => {
+      child.once('error', () => {
+        this.isOver = true;
+        for (const stream of [this.stdin, this.#control]) stream.destroy();
+        resolve();
+      });
       child.once('exit', () => {
         this.isOver = true;
         clearTimeout(this.#killTimer);
@@ -102,6 +110,8 @@ export class Slot {
       });
       child.once('close', () => resolve());
     });
+    const read = [this.stdout, this.stderr].map((stream) => new Promise((resolve) => stream.once('close', resolve)));
+    this.closed = Promise.all([exited, ...read]).then(() => undefined);
     this.ended = Promise.race([this.closed, this.#isEmptied().then((is) => (is ? undefined : this.closed))]);
   }
 
