@@ -11,6 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { AttentionSchema, EvidenceDetailSchema, page } from '@holdfast/api';
 import { needs, temporaryDirectory } from '@holdfast/testing';
 import wabt from 'wabt';
+import { ConsoleBrowser } from './console-browser.ts';
 import { eventually } from './eventually.ts';
 import { holdfast, REPOSITORY, run } from './holdfast.ts';
 import { Site } from './site.ts';
@@ -23,7 +24,7 @@ const GOOD_SSHD = 'PermitRootLogin no\nPasswordAuthentication no\n';
 const SPAWNER = 'holdfast-spawner.service';
 const NODE = join(REPOSITORY, 'node_modules/.bin/node');
 const EXAMPLES = join(REPOSITORY, 'packages/compliance/examples');
-/** Says that all is well, and never ends. */
+/** A loop, and nothing else. */
 const ENDLESS = '(module (memory (export "memory") 1) (func (export "_start") (loop $forever (br $forever))))';
 const NO_CAPS = ['0000000000000000', '0000000000000000'] as const;
 const never = new AbortController().signal;
@@ -60,7 +61,7 @@ async function buildEndless(directory: string): Promise<string> {
   return out;
 }
 
-describe('custom checks', needs('lab-hosts', 'wasm-toolchain'), () => {
+describe('custom checks', needs('lab-hosts', 'wasm-toolchain', 'chromium'), () => {
   let site: Site;
   /** Digest by name. */
   let modules: Readonly<Record<'sshd_settings' | 'open_ports' | 'endless', string>>;
@@ -155,6 +156,23 @@ describe('custom checks', needs('lab-hosts', 'wasm-toolchain'), () => {
     return (await site.get(`/evidence/${row?.bundleId ?? ''}`, EvidenceDetailSchema)).predicate;
   }
 
+  /** By name among the checks of its host and in what evidence can be looked for. */
+  async function consoleShows(check: string): Promise<void> {
+    await using browser = await ConsoleBrowser.open();
+    const { page: tab } = browser;
+    await tab.goto((await succeeds(holdfast('server', 'login', '--state', site.state))).trim());
+    await tab.getByRole('link', { name: HOST }).first().click();
+    await tab.getByRole('listitem').filter({ hasText: check }).getByText('fail').first().waitFor();
+    await tab.getByText('PermitRootLogin').first().waitFor();
+    await tab.getByRole('link', { name: 'Evidence' }).first().click();
+    await tab.getByRole('combobox', { name: 'Check' }).selectOption(check);
+    const row = tab.getByRole('row').filter({ hasText: check }).filter({ hasText: 'fail' }).first();
+    await row.waitFor();
+    await row.getByRole('link').first().click();
+    await tab.getByRole('heading', { level: 1, name: check }).waitFor();
+    assert.deepEqual(browser.complaints, []);
+  }
+
   /** Of the process that runs modules for the agent. */
   const runnerPids = async (): Promise<string[]> =>
     (await sh('/usr/bin/pgrep', '-u', 'holdfast-sandbox', '-f', 'runner-main')).split('\n').filter((pid) => pid !== '');
@@ -205,6 +223,7 @@ describe('custom checks', needs('lab-hosts', 'wasm-toolchain'), () => {
     assert.match(drift.stdout, /^fail +sshd_settings .*critical[^]*PermitRootLogin[^]*a person is needed/);
     const status = await succeeds(holdfast('status', '--state', site.state));
     assert.match(status, /sshd_settings: fail/);
+    await consoleShows('sshd_settings');
     await eventually('a person is asked', async () => {
       const { items } = await site.get('/attention', page(AttentionSchema));
       return items.some(({ check }) => check === 'sshd_settings') || undefined;

@@ -9,8 +9,9 @@ import { signBaseline } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
 import type { Signer } from '@holdfast/crypto';
 import { CHECKOUT_IN_HOST, type Lab } from '@holdfast/lab';
-import { DEFAULT_AGENT_POLICY, formatAgentPolicy } from '@holdfast/policy';
+import { formatAgentPolicy } from '@holdfast/policy';
 import { runHoldfast, startHostProcesses } from './host-processes.ts';
+import { LAB_POLICY } from './lab-policy.ts';
 
 /** Lab hosts look around as often as the agent allows, and heal at once, again and again: they are there to be broken. */
 const LAB_AGENT_CONFIG = `pollIntervalS = 10
@@ -92,7 +93,7 @@ async function startHost(deps: FleetDeps, host: string, signal: AbortSignal): Pr
     lab.writeFile(host, path, { bytes, mode: '0644', uid: 0, gid: 0 }, signal);
   await write(paths.baseline, signBaseline(Buffer.from(yaml), baselineSigner));
   await write(paths.agentConfig, Buffer.from(LAB_AGENT_CONFIG));
-  const policy = lab.kind === 'linux' ? DEFAULT_AGENT_POLICY : formatAgentPolicy({ uid: process.getuid?.() ?? 0 });
+  const policy = lab.kind === 'linux' ? LAB_POLICY : formatAgentPolicy({ uid: process.getuid?.() ?? 0 });
   await write(paths.policy, Buffer.from(policy));
   if (lab.kind === 'simulated') return startHostProcesses(lab.hostDirectory(host));
   for (const args of [

@@ -91,6 +91,9 @@ describe('captureBaseline', () => {
   });
 });
 
+const customCheck = (name: string, module: string): string =>
+  `  - {name: ${name}, title: Ours, module: "${module.repeat(64)}", severity: high}\n`;
+
 describe('diffBaselines', () => {
   it('C-04: shows what changed, and nothing for another order or spelled-out defaults', async () => {
     const yaml = await captureAll(inMemoryHost(goodParts()));
@@ -100,5 +103,14 @@ describe('diffBaselines', () => {
     assert.match(diff, /^--- before\n\+\+\+ after\n@@ /);
     assert.match(diff, /^-\s+- port: 22$|^-\s+port: 22$/m);
     assert.match(diff, /^\+.*port: 2222$/m);
+  });
+
+  it('C-14: shows what changed in a custom check once, and nothing for another order', () => {
+    const head = 'version: 1\nname: x\ncreated: 2026-03-01T12:00:00.000Z\nchecks: {}\ncustomChecks:\n';
+    const [one, two] = [customCheck('one', 'a'), customCheck('two', 'b')];
+    const before = baselineFrom(head + one + two);
+    assert.equal(diffBaselines(before, baselineFrom(head + two + one)), null);
+    const diff = diffBaselines(before, baselineFrom(head + one + customCheck('two', 'c'))) ?? '';
+    assert.deepEqual(diff.match(/^[-+] .*$/gm), [`-    module: ${'b'.repeat(64)}`, `+    module: ${'c'.repeat(64)}`]);
   });
 });

@@ -19,9 +19,15 @@ export function diffBaselines(before: Baseline, after: Baseline): string | null 
   );
 }
 
-function completeForm({ sections, ...rest }: Baseline): string {
-  const checks = Object.fromEntries(
-    [...sections].map(([name, { expectation, ...common }]) => [name, { ...common, ...expectation }]),
+function completeForm({ sections, customChecks: declared, ...rest }: Baseline): string {
+  const written = [...sections].map(
+    ([name, { expectation, ...common }]) => [name, { ...common, ...expectation }] as const,
   );
-  return stringify({ ...rest, checks }, { lineWidth: 0, aliasDuplicateObjects: false, sortMapEntries: true });
+  const isCustom = new Set(declared.map(({ name }) => name));
+  const checks = Object.fromEntries(written.filter(([name]) => !isCustom.has(name)));
+  const customChecks = Object.fromEntries(written.filter(([name]) => isCustom.has(name)));
+  return stringify(
+    { ...rest, checks, customChecks },
+    { lineWidth: 0, aliasDuplicateObjects: false, sortMapEntries: true },
+  );
 }

@@ -9,6 +9,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { HoldfastError } from '@holdfast/core';
 import { encodeBase64, sha256Hex, signerFromSeed } from '@holdfast/crypto';
 import { needs, temporaryDirectory } from '@holdfast/testing';
 import { admitModule, compileAdmitted, DEFAULT_MODULE_LIMITS, OFFERED_IMPORTS, runModule } from '@holdfast/wasm';
@@ -180,6 +181,10 @@ async function writes(text: string, before = '', imports = ''): Promise<Uint8Arr
 const GOOD = { status: 'pass', severity: 'info', kind: 'fine', subject: 'it', message: 'It is fine' };
 const answer = (...findings: readonly object[]): string => JSON.stringify({ version: 1, findings });
 
+const failing = (code: 'ERR_SANDBOX_SPAWNER_GONE' | 'ERR_WASM_RUNNER'): CustomCheckRunner => ({
+  run: () => Promise.reject(new HoldfastError('it is gone', { code })),
+});
+
 describe('C-14: modules that do not behave', () => {
   it('C-14: the smallest that does behave passes', async (t) => {
     assert.equal((await resultOf(t, await writes(answer(GOOD)))).status, 'pass');
@@ -268,6 +273,14 @@ describe('C-14: modules that do not behave', () => {
     assert.deepEqual(summary(await resultOf(t, await writes(answer(GOOD)), { runner: null })), [
       'unknown module-not-run mine',
     ]);
+  });
+
+  it('C-14: a sandbox that fails is unknown with its reason, and asked again; a process that dies is an error', async (t) => {
+    const gone = await resultOf(t, await writes(answer(GOOD)), { runner: failing('ERR_SANDBOX_SPAWNER_GONE') });
+    assert.deepEqual(summary(gone), ['unknown module-not-run mine']);
+    assert.match(gone.findings[0]?.message ?? '', /ERR_SANDBOX_SPAWNER_GONE/);
+    const died = await resultOf(t, await writes(answer(GOOD)), { runner: failing('ERR_WASM_RUNNER') });
+    assert.deepEqual(summary(died), ['error module-refused mine']);
   });
 });
 

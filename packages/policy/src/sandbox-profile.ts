@@ -105,6 +105,7 @@ export const SandboxProfileSchema = z.strictObject({
     .prefault({}),
   limits: z
     .strictObject({
+      /** Of each process, and of all together where a control group counts. */
       cpuSeconds: z.int().min(1).max(86_400).default(60),
       /** Of everything it runs together, where a control group counts; of each process otherwise. */
       memoryBytes: z

@@ -2,8 +2,8 @@
  * X-13: guests that do everything not to end, behind the wall. What is measured is from the deadline
  * until the run has settled, which is after the process is gone; 50 ms is the requirement and not a
  * guess. The full run, on a machine with nothing else to do, holds every run to it. Beside other tests
- * a process may wait for a processor longer than that: there the worst that a control needs, a process
- * that sleeps and is killed, comes on top.
+ * any process may wait some 300 ms for a processor, the one that kills as well as the one that dies; a
+ * guest that can put off its end puts it off for as long as it likes, which a second tells from that.
  */
 import { median, percentile, temporaryDirectory } from '@holdfast/testing';
 import { DEFAULT_RUN_LIMITS } from '@holdfast/wasm';
@@ -20,6 +20,8 @@ import { assemble, openTestHost, openTestRunner, taskOf } from './wat-task.ts';
 const FULL_RUNS = 1_000;
 const RUNS = Number(process.env['HOLDFAST_HOSTILE_RUNS'] ?? 40);
 const MAX_OVERSHOOT_MS = 50;
+const MAX_OVERSHOOT_UNDER_LOAD_MS = 1_000;
+const ALLOWED_MS = RUNS >= FULL_RUNS ? MAX_OVERSHOOT_MS : MAX_OVERSHOOT_UNDER_LOAD_MS;
 const DEADLINE_MS = 150;
 const WASI = 'import "wasi_snapshot_preview1"';
 
@@ -85,7 +87,7 @@ async function controlOvershootMs(): Promise<number> {
 const host = await openTestHost();
 after(() => host[Symbol.asyncDispose]());
 
-it(`X-13: ${RUNS} hostile runs end at most ${MAX_OVERSHOOT_MS} ms after their deadline`, async (t) => {
+it(`X-13: ${RUNS} hostile runs end at most ${ALLOWED_MS} ms after their deadline`, async (t) => {
   const tasks = Object.entries(hostileTasks(t));
   const runner = openTestRunner(t, { maxProcesses: 2, warmProcesses: 1 }, host);
   const control: number[] = [];
@@ -109,9 +111,8 @@ it(`X-13: ${RUNS} hostile runs end at most ${MAX_OVERSHOOT_MS} ms after their de
   assert.equal(runner.statistics().killedAtDeadline, RUNS);
   const late = sorted.filter(({ ms }) => ms > MAX_OVERSHOOT_MS);
   t.diagnostic(`${late.length} of ${RUNS} above ${MAX_OVERSHOOT_MS} ms ${JSON.stringify(late)}`);
-  const allowedMs = MAX_OVERSHOOT_MS + (RUNS >= FULL_RUNS ? 0 : machineMs);
   assert.deepEqual(
-    sorted.filter(({ ms }) => ms < 0 || ms > allowedMs),
+    sorted.filter(({ ms }) => ms < 0 || ms > ALLOWED_MS),
     [],
   );
 });

@@ -69,7 +69,8 @@ const childrenOf = (pid: number): number[] => {
     return []; // gone
   }
 };
-const descendantsOf = (pid: number): number[] => childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+const descendantsOf = (pid: number): number[] =>
+  childrenOf(pid).flatMap((child) => [child].concat(descendantsOf(child)));
 
 /** Runner processes below this one, however many processes of a sandbox lie between. */
 export function runnerPids(): number[] {

@@ -14,10 +14,10 @@ import { CORPUS } from '../test/corpus/programs.ts';
 const WARM_UP_ROUNDS = 5;
 const ROUNDS = 15;
 const TARGET_MB_PER_S = 30;
-const ADDED = { fuel: 'fuel', denied: 'denied', start: null };
+const ADDED = { fuel: 'fuel', denied: 'denied', memory: null, start: null };
 
 function rewrite(bytes: Uint8Array<ArrayBuffer>): void {
-  const module = decodeModule(bytes);
+  const module = decodeModule(bytes, DEFAULT_MODULE_LIMITS);
   checkModule(module, OFFERED_IMPORTS, DEFAULT_MODULE_LIMITS);
   const scan = scanModule(module, DEFAULT_MODULE_LIMITS);
   meterModule(module, scan, ADDED, DEFAULT_MODULE_LIMITS, module.memory?.maximum ?? 1_024);

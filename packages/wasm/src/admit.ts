@@ -13,11 +13,16 @@ import { meterModule, scanModule } from './meter/meter.ts';
 import { ADDED_LOCALS } from './meter/weave.ts';
 
 /** Part of `key`: changes whenever the same module would be rewritten to other bytes. */
-const REWRITER_VERSION = 2;
+const REWRITER_VERSION = 3;
 
 /** V8's own limits, which metering must not exceed: locals of a function, pages of a memory. */
 const V8_MAX_LOCALS = 50_000;
 const V8_MAX_PAGES = 65_536;
+/** Globals and exports of a module (`kV8MaxWasmGlobals`, `kV8MaxWasmExports`), of which metering needs some. */
+const V8_MAX_GLOBALS = 1_000_000;
+const V8_MAX_EXPORTS = 1_000_000;
+const ADDED_GLOBALS = 2;
+const ADDED_EXPORTS = 4;
 
 /** A module that passed the gate, with metering woven in. */
 export interface AdmittedModule {
@@ -33,6 +38,8 @@ export interface AdmittedModule {
   readonly startExport: string | null;
   /** Name of the exported mutable i32 global that is 1 after a `memory.grow` was refused by the cap. */
   readonly memoryDeniedExport: string;
+  /** Name under which memory is exported for accounting, also where the module keeps it to itself; `null` without one. */
+  readonly memoryExport: string | null;
   readonly imports: readonly { readonly module: string; readonly name: string }[];
   readonly exports: readonly { readonly name: string; readonly kind: 'function' | 'table' | 'memory' | 'global' }[];
   /** Pages of 64 KiB: what it starts with, and the most it may have. */
@@ -52,8 +59,13 @@ export type AdmitModule = (bytes: Uint8Array, offered: OfferedImports, limits: M
 export const admitModule: AdmitModule = (given, offered, limits) => {
   const bytes = withoutSharing(given);
   if (bytes.length > limits.moduleBytes) refuseLimit('moduleBytes', limits.moduleBytes, bytes.length);
-  const capped = { ...limits, locals: Math.min(limits.locals, V8_MAX_LOCALS - ADDED_LOCALS) };
-  const module = decodeModule(bytes);
+  const capped = {
+    ...limits,
+    locals: Math.min(limits.locals, V8_MAX_LOCALS - ADDED_LOCALS),
+    globals: Math.min(limits.globals, V8_MAX_GLOBALS - ADDED_GLOBALS),
+    exports: Math.min(limits.exports, V8_MAX_EXPORTS - ADDED_EXPORTS),
+  };
+  const module = decodeModule(bytes, capped);
   checkModule(module, offered, capped);
   const scan = scanModule(module, capped);
   // Structure is ours to check, types are V8's; only what is valid may be rewritten.
@@ -76,6 +88,7 @@ export const admitModule: AdmitModule = (given, offered, limits) => {
     fuelExport: added.fuel,
     startExport: added.start,
     memoryDeniedExport: added.denied,
+    memoryExport: added.memory,
     imports: module.imports.map(({ module: from, name }) => ({ module: from, name })),
     exports: module.exports.map(({ name, kind }) => ({ name, kind })),
     memory: module.memory === null ? null : { initialPages: module.memory.initial, maximumPages },
@@ -83,12 +96,16 @@ export const admitModule: AdmitModule = (given, offered, limits) => {
 };
 
 /** Names for what is added that are none of the module's. */
-function nameAdded({ exports, start }: WasmModule) {
-  let prefix = 'holdfast';
-  while (exports.some(({ name }) => name.startsWith(`${prefix}:`))) prefix += '_';
+function nameAdded({ exports, memory, start }: WasmModule) {
+  // One pass, however many names were chosen to collide: the first length of `_` that is free.
+  const taken = new Set(exports.map(({ name }) => /^holdfast(_*):/.exec(name)?.[1]?.length));
+  let underscores = 0;
+  while (taken.has(underscores)) underscores++;
+  const prefix = `holdfast${'_'.repeat(underscores)}`;
   return {
     fuel: `${prefix}:fuel`,
     denied: `${prefix}:memory-denied`,
+    memory: memory === null ? null : `${prefix}:memory`,
     start: start === null ? null : `${prefix}:start`,
   };
 }

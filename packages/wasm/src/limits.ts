@@ -8,6 +8,10 @@ const MIB = 1_024 * KIB;
 /** Checked before a module is compiled: compiling itself costs time and memory that fuel does not measure. */
 export interface ModuleLimits {
   readonly moduleBytes: number;
+  /** Function types; these, functions and exports are also what decoding keeps in memory. */
+  readonly types: number;
+  readonly exports: number;
+  /** Imported ones among them. */
   readonly functions: number;
   /** Encoded size of one function's body. */
   readonly functionBytes: number;
@@ -29,6 +33,8 @@ export interface ModuleLimits {
 
 export const DEFAULT_MODULE_LIMITS: ModuleLimits = {
   moduleBytes: 64 * MIB,
+  types: 100_000,
+  exports: 100_000,
   functions: 100_000,
   functionBytes: 4 * MIB,
   locals: 50_000, // V8's own limit

@@ -3,7 +3,7 @@
  * outside: `fuzz-modules.ts FIRST_SEED COUNT`. Prints each seed before it is used; the last line of
  * a run that failed or hung names the one to repeat.
  */
-import { admitModule, type AdmittedModule, DEFAULT_MODULE_LIMITS } from '../src/index.ts';
+import { admitModule, type AdmittedModule, DEFAULT_MODULE_LIMITS, type ModuleLimits } from '../src/index.ts';
 import { hasCode, isHoldfastError } from '@holdfast/core';
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
@@ -12,18 +12,22 @@ import { meterByInstruction, ORACLE_FUEL } from './meter-oracle.ts';
 import { randomFrom, randomModule } from './random-module.ts';
 
 /** Enough for most random modules to end, little enough that the others cost no time. */
-const FUEL = 300_000n;
+const FUEL = 60_000n;
+/** Overdraft of every function on a deep stack together (see `MAX_UNTESTED`); a second's work. */
+const MAX_OVERDRAFT = 20_000n * 3n * 4_096n;
 const NO_IMPORTS = new Map();
+const PAGE_BYTES = 65_536;
 
 interface Outcome {
   readonly result: string;
   readonly state: string;
   readonly used: bigint;
+  readonly denied: boolean;
 }
 
-function run(bytes: Uint8Array, fuelExport: string | undefined): Outcome {
+function run(bytes: Uint8Array, fuelExport: string | undefined, deniedExport = ''): Outcome {
   const exports = instantiate(bytes) as RandomExports;
-  const fuel = fuelExport === undefined ? undefined : exports[fuelExport];
+  const fuel = fuelExport === undefined ? undefined : exports[fuelExport]!;
   if (fuel !== undefined) fuel.value = FUEL;
   let result: string;
   try {
@@ -32,18 +36,28 @@ function run(bytes: Uint8Array, fuelExport: string | undefined): Outcome {
     result = error instanceof RangeError ? 'stack' : String(error);
   }
   const state = [exports.g0.value, exports.g1.value, Buffer.from(exports.memory.buffer).toString('base64')].join(' ');
-  return { result, state, used: fuel === undefined ? 0n : FUEL - BigInt(fuel.value) };
+  const used = fuel === undefined ? 0n : FUEL - BigInt(fuel.value);
+  return { result, state, used, denied: exports[deniedExport]?.value === 1 };
+}
+
+/** Every fourth module meets a cap when it grows, in one of the two ways. */
+function limitsFor(seed: number): ModuleLimits {
+  if (seed % 4 !== 0) return DEFAULT_MODULE_LIMITS;
+  return { ...DEFAULT_MODULE_LIMITS, memoryBytes: 2 * PAGE_BYTES, onMemoryLimit: seed % 8 === 0 ? 'trap' : 'refuse' };
 }
 
 /** The metered module against itself, the original and the oracle. */
 function checkValid(seed: number): string {
   const bytes = randomModule(seed);
-  const admitted: AdmittedModule = admitModule(bytes, NO_IMPORTS, DEFAULT_MODULE_LIMITS);
-  const metered = run(admitted.metered, admitted.fuelExport);
+  const admitted: AdmittedModule = admitModule(bytes, NO_IMPORTS, limitsFor(seed));
+  const again = () => run(admitted.metered, admitted.fuelExport, admitted.memoryDeniedExport);
+  const metered = again();
   if (metered.result === 'stack') return 'stack';
   // X-16: the same again, also where fuel ran out.
-  assert.deepEqual(run(admitted.metered, admitted.fuelExport), metered);
+  assert.deepEqual(again(), metered);
+  assert.ok(metered.used <= FUEL + MAX_OVERDRAFT, 'far beyond its fuel');
   if (metered.used > FUEL && !metered.result.startsWith('returned')) return 'exhausted';
+  if (metered.denied) return 'denied'; // The original would have got its memory.
   const original = run(bytes, undefined);
   assert.deepEqual([metered.result, metered.state], [original.result, original.state]);
   if (!metered.result.startsWith('returned')) return 'trapped';

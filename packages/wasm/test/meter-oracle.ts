@@ -5,6 +5,7 @@
  */
 import { BULK, BULK_OPCODES, OP, OPCODES, VALUE_TYPE } from '../src/binary/opcodes.ts';
 import { decodeModule, SECTION, SECTION_ORDER } from '../src/binary/module.ts';
+import { DEFAULT_MODULE_LIMITS } from '../src/limits.ts';
 import { ByteReader } from '../src/binary/reader.ts';
 import { ByteWriter } from '../src/binary/writer.ts';
 import { readBlockType, skipImmediate } from '../src/meter/scan.ts';
@@ -23,7 +24,7 @@ const LENGTH_SHIFTS: Readonly<Record<number, number>> = {
 
 /** A valid module without a start section, counting every instruction. */
 export function meterByInstruction(bytes: Uint8Array): Uint8Array {
-  const module = decodeModule(bytes);
+  const module = decodeModule(bytes, DEFAULT_MODULE_LIMITS);
   const fuel = module.globals;
   const out = new ByteWriter(bytes.length * 8);
   out.copy(bytes, 0, 8);

@@ -6,11 +6,15 @@ import { admitModule, DEFAULT_MODULE_LIMITS } from '../src/index.ts';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { describe, it } from 'node:test';
 import wabt from 'wabt';
+import { BULK_OPCODES, OPCODES } from '../src/binary/opcodes.ts';
 import { GOLDEN_PROGRAMS } from './golden-programs.ts';
 import { instantiate, type RandomExports } from './instantiate.ts';
 import { meterByInstruction, ORACLE_FUEL } from './meter-oracle.ts';
+import { instructionsOf } from './instructions-of.ts';
+import { randomModule } from './random-module.ts';
 
 const assembler = await wabt();
 const FUEL = 2_000_000;
@@ -43,6 +47,9 @@ function runGolden(node: string, flags: readonly string[]): unknown {
   return JSON.parse(stdout.toString());
 }
 
+/** Empty when it does not start. */
+const versionOf = (node: string) => spawnSync(node, ['--version']).stdout?.toString().trim() ?? '';
+
 describe('fuel', () => {
   const tiers: readonly (readonly [name: string, flags: readonly string[]])[] = [
     ['both compilers', []],
@@ -56,9 +63,15 @@ describe('fuel', () => {
     });
   }
 
-  const others = ['/usr/bin/node', '/usr/local/bin/node'].filter((path) => existsSync(path));
-  it(`X-10: the same totals on other versions of Node (${others.length} on this machine)`, () => {
-    for (const node of [process.execPath, ...others]) assert.deepEqual(runGolden(node, []), GOLDEN, node);
+  const others = new Map(
+    ['/usr/bin', '/usr/local/bin', ...(process.env['PATH'] ?? '').split(delimiter)]
+      .map((directory) => join(directory, 'node'))
+      .filter((path) => existsSync(path))
+      .map((path) => [versionOf(path), path] as const)
+      .filter(([version]) => version !== '' && version !== process.version),
+  );
+  it(`X-10: the same totals on other versions of Node (${[...others.keys()].join(', ') || 'none on this machine'})`, () => {
+    for (const node of [process.execPath, ...others.values()]) assert.deepEqual(runGolden(node, []), GOLDEN, node);
   });
 
   it('X-10: totals equal those of counting every instruction', () => {
@@ -69,6 +82,13 @@ describe('fuel', () => {
       const result = exports.run();
       assert.match(GOLDEN[name]!, new RegExp(`^${result} used ${-BigInt(exports[ORACLE_FUEL]!.value)} `), name);
     }
+  });
+
+  it('X-17: random modules use every accepted instruction', () => {
+    const missing = new Set([...OPCODES.names.values(), ...BULK_OPCODES.names.values()]);
+    missing.delete('prefix_fc'); // no instruction by itself
+    for (let seed = 1; seed <= 600; seed++) for (const name of instructionsOf(randomModule(seed))) missing.delete(name);
+    assert.deepEqual([...missing], []);
   });
 
   it('X-17: random and broken modules end, behave as the original and cost what the oracle says', () => {
@@ -82,7 +102,7 @@ describe('fuel', () => {
     const last = stdout.toString().trim().split('\n').at(-1) ?? '';
     assert.equal(status, 0, `after ${last}: ${stderr.toString()}`);
     const tally = JSON.parse(last) as Record<string, number>;
-    for (const outcome of ['returned', 'trapped', 'exhausted', 'refused'])
+    for (const outcome of ['returned', 'trapped', 'exhausted', 'denied', 'refused'])
       assert.ok((tally[outcome] ?? 0) > 0, outcome);
   });
 });

@@ -1,9 +1,16 @@
 /**
- * Random valid modules for the fuzzer (X-17): loops that may not end, `br_table`, multi-value blocks,
- * direct and indirect calls, recursion, bulk operations, growing, globals, dead code. A seed gives the
- * same module on every machine. Code is built with types on a stack of its own, so that it is valid
- * by construction; what V8 thinks of it is checked by the test.
+ * Random valid modules for the fuzzer (X-17): every accepted instruction, loops that may not end,
+ * `br_table`, multi-value blocks, direct and indirect calls, functions their callers pay for,
+ * recursion, bulk operations, growing, globals, references, dead code, long straight code. A seed gives
+ * the same module on every machine. Code is valid by construction; the test asks V8.
  */
+import {
+  NUMERIC_INSTRUCTIONS,
+  NUMERIC_TYPES,
+  type NumericInstruction,
+  type NumericType,
+  numericType,
+} from './numeric-instructions.ts';
 import { OP, VALUE_TYPE } from '../src/binary/opcodes.ts';
 import { ByteWriter } from '../src/binary/writer.ts';
 
@@ -18,7 +25,7 @@ export function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-const { i32, funcref } = VALUE_TYPE;
+const { i32, funcref, externref } = VALUE_TYPE;
 /** Function types of every module: parameters and results, all i32. */
 const TYPES: readonly (readonly [parameters: number[], results: number[]])[] = [
   [[], []],
@@ -30,7 +37,9 @@ const TYPES: readonly (readonly [parameters: number[], results: number[]])[] = [
   [[], [i32]],
 ];
 const [VOID, UNARY, PAIR, SOURCE] = [0, 1, 2, 3] as const;
+/** i32 locals of every function; after them one of each other type. */
 const LOCALS = 4;
+const OTHER_LOCALS = [VALUE_TYPE.i64, VALUE_TYPE.f32, VALUE_TYPE.f64, funcref, externref];
 const GLOBALS = 2;
 const MEMORY_PAGES = 1;
 
@@ -42,7 +51,9 @@ interface Label {
 /** A module that exports `run: () -> i32`, `memory` and `g0`, `g1`. */
 export function randomModule(seed: number): Uint8Array {
   const random = randomFrom(seed);
-  const functionCount = 2 + random(5);
+  const plainCount = 2 + random(5);
+  /** After the others come leaves: without branches and calls, so that callers may pay for them. */
+  const functionCount = plainCount + random(3);
   // `run` is the first; the others take one or two values.
   const types = [SOURCE, ...Array.from({ length: functionCount - 1 }, () => [VOID, UNARY, PAIR, SOURCE][random(4)]!)];
   const out = new ByteWriter(4_096);
@@ -67,7 +78,7 @@ export function randomModule(seed: number): Uint8Array {
     exported(out, 'memory', 2, 0);
     for (let g = 0; g < GLOBALS; g++) exported(out, `g${g}`, 3, g);
   });
-  const referenced = Array.from({ length: 6 }, () => random(functionCount));
+  const referenced = Array.from({ length: 6 }, () => random(random(8) === 0 ? functionCount : plainCount));
   section(out, 9, () => {
     raw(out, [2, 0, OP.i32Const, 0, OP.end]);
     vector(out, referenced, (f) => out.u32(f));
@@ -76,9 +87,9 @@ export function randomModule(seed: number): Uint8Array {
   });
   section(out, 12, () => out.u32(1));
   section(out, 10, () =>
-    vector(out, types, (type) => {
+    vector(out, [...types.entries()], ([f, type]) => {
       const mark = out.open();
-      new Body(out, random, types, type).write();
+      new Body(out, random, types, type, referenced[0]!, f >= plainCount).write();
       out.close(mark);
     }),
   );
@@ -94,22 +105,35 @@ class Body {
   readonly #random: (below: number) => number;
   readonly #types: readonly number[];
   readonly #type: number;
+  /** A function that `ref.func` may name. */
+  readonly #referenced: number;
+  readonly #isLeaf: boolean;
   #labels: Label[];
   /** Instructions that may still be generated. */
   #budget: number;
 
-  constructor(out: ByteWriter, random: (below: number) => number, types: readonly number[], type: number) {
+  constructor(
+    out: ByteWriter,
+    random: (below: number) => number,
+    types: readonly number[],
+    type: number,
+    referenced: number,
+    isLeaf: boolean,
+  ) {
     this.#out = out;
     this.#random = random;
     this.#types = types;
     this.#type = type;
+    this.#referenced = referenced;
+    this.#isLeaf = isLeaf;
     this.#labels = [{ arity: TYPES[type]![1].length }];
     this.#budget = 10 + random(120);
   }
 
   write(): void {
-    raw(this.#out, [1, LOCALS, i32]);
-    this.#statements();
+    raw(this.#out, [1 + OTHER_LOCALS.length, LOCALS, i32, ...OTHER_LOCALS.flatMap((type) => [1, type])]);
+    if (this.#isLeaf) this.#leaf();
+    else this.#statements();
     this.#values(TYPES[this.#type]![1].length);
     this.#out.byte(OP.end);
   }
@@ -118,15 +142,93 @@ class Body {
     return this.#random(LOCALS + TYPES[this.#type]![0].length);
   }
 
+  #otherLocal(type: number): number {
+    return TYPES[this.#type]![0].length + LOCALS + OTHER_LOCALS.indexOf(type as (typeof OTHER_LOCALS)[number]); // looked for
+  }
+
   #values(count: number): void {
     for (let i = 0; i < count; i++) this.#value(2);
+  }
+
+  /** Statements that neither branch nor call nor take a length. */
+  #leaf(): void {
+    for (let left = this.#random(4); left > 0; left--) {
+      const choice = this.#random(3);
+      if (choice === 0) this.#store();
+      else if (choice === 1) this.#referenceOperation();
+      else {
+        this.#value(1);
+        raw(this.#out, [OP.localSet, this.#local()]);
+      }
+    }
+  }
+
+  /** Leaves one value of this type. */
+  #numeric(type: NumericType, depth: number): void {
+    const out = this.#out;
+    if (depth > 0) {
+      const fitting = NUMERIC_INSTRUCTIONS.filter(
+        ({ result, mayTrap }) => result === type && (!mayTrap || this.#random(8) === 0),
+      );
+      this.#apply(fitting[this.#random(fitting.length)]!, depth - 1);
+    } else if (type === 'i32') this.#value(0);
+    else if (this.#random(2) === 0) raw(out, [OP.localGet, this.#otherLocal(numericType(type))]);
+    else if (type === 'i64') raw(out, [OP.i64Const, this.#random(128)]);
+    else {
+      out.byte(type === 'f32' ? 0x43 : 0x44);
+      for (let left = type === 'f32' ? 4 : 8; left > 0; left--) out.byte(this.#random(256));
+    }
+  }
+
+  #apply({ code, parameters, isAccess, showsBits }: NumericInstruction, depth: number): void {
+    const out = this.#out;
+    for (const [i, parameter] of parameters.entries()) {
+      if (isAccess && i === 0) {
+        this.#value(0);
+        raw(out, [OP.i32Const, 0xff, 0x1f, 0x71]); // & 4095
+        continue;
+      }
+      this.#numeric(parameter, depth);
+      if (showsBits && (parameter === 'f32' || parameter === 'f64')) {
+        // A NaN becomes 0, for its bits are not the same in all compilers: x == x ? x : 0.
+        const local = this.#otherLocal(numericType(parameter));
+        raw(out, [OP.localTee, local, parameter === 'f32' ? 0x43 : 0x44]);
+        for (let left = parameter === 'f32' ? 4 : 8; left > 0; left--) out.byte(0);
+        raw(out, [OP.localGet, local, OP.localGet, local, parameter === 'f32' ? 0x5b : 0x61, OP.select]);
+      }
+    }
+    raw(out, isAccess ? [...code, 0, this.#random(100)] : code);
+  }
+
+  #store(): void {
+    const stores = NUMERIC_INSTRUCTIONS.filter(({ result }) => result === null);
+    this.#apply(stores[this.#random(stores.length)]!, 1);
+  }
+
+  #referenceOperation(): void {
+    const out = this.#out;
+    const local = this.#otherLocal(funcref);
+    const index = [OP.i32Const, this.#random(8)];
+    const dropped = this.#otherLocal(externref);
+    const operations: readonly (readonly number[])[] = [
+      [...index, 0x25, 0, OP.localSet, local], // table.get
+      [...index, OP.localGet, local, 0x26, 0], // table.set
+      [OP.refFunc, this.#referenced, OP.localTee, local, 0xd1, OP.globalSet, 0], // ref.func, ref.is_null
+      [0xd0, externref, OP.localGet, dropped, ...index, 0x1c, 1, externref, OP.localSet, dropped], // select_t
+      [OP.prefix, 16, 0, OP.globalSet, 1], // table.size
+      [0x3f, 0, OP.globalSet, 1], // memory.size
+      this.#random(4) === 0 ? [OP.prefix, 13, 1] : [OP.nop], // elem.drop
+      this.#random(4) === 0 ? [OP.prefix, 9, 0] : [OP.nop], // data.drop
+    ];
+    raw(out, operations[this.#random(operations.length)]!);
   }
 
   /** Leaves one i32. */
   #value(depth: number): void {
     const out = this.#out;
     this.#budget--;
-    const choice = depth === 0 ? this.#random(3) : this.#random(10);
+    let choice = depth === 0 ? this.#random(3) : this.#random(11);
+    if (this.#isLeaf && (choice === 7 || choice === 9)) choice = 4;
     if (choice < 1) raw(out, [OP.i32Const, this.#random(64)]);
     else if (choice < 2) raw(out, [OP.globalGet, this.#random(GLOBALS)]);
     else if (choice < 4) raw(out, [OP.localGet, this.#local()]);
@@ -145,7 +247,8 @@ class Body {
       this.#value(depth - 1);
       this.#value(depth - 1);
       out.byte(OP.select);
-    } else this.#callFor(1);
+    } else if (choice < 10) this.#callFor(1);
+    else this.#numeric('i32', depth);
   }
 
   /** Calls something with `results` results; a constant when there is nothing. */
@@ -172,7 +275,7 @@ class Body {
   #statement(): void {
     const out = this.#out;
     this.#budget -= 2;
-    switch (this.#random(16)) {
+    switch (this.#random(19)) {
       case 0:
       case 1:
         this.#value(2);
@@ -212,6 +315,7 @@ class Body {
         raw(out, [OP.drop, OP.drop]);
         return;
       case 11:
+      case 17:
         this.#lengthOperation();
         return;
       case 12:
@@ -220,6 +324,19 @@ class Body {
       case 13:
         this.#multiValueBlock();
         return;
+      case 14:
+        this.#store();
+        return;
+      case 15:
+        this.#referenceOperation();
+        return;
+      case 16: {
+        const type = NUMERIC_TYPES[this.#random(NUMERIC_TYPES.length)]!;
+        this.#numeric(type, 2);
+        raw(out, [OP.localSet, type === 'i32' ? this.#local() : this.#otherLocal(numericType(type))]);
+        if (this.#random(64) === 0) for (let i = 0; i < 4_200; i++) raw(out, [OP.i32Const, 1, OP.drop]);
+        return;
+      }
       default:
         raw(out, [OP.nop]);
         this.#value(1);
@@ -292,16 +409,19 @@ class Body {
   #multiValueBlock(): void {
     const out = this.#out;
     this.#values(2);
-    raw(out, [this.#random(2) === 0 ? OP.block : OP.loop, PAIR]);
-    const isLoop = out.bytes[out.length - 2] === OP.loop;
+    const opcode = [OP.block, OP.loop, OP.if][this.#random(3)]!;
+    if (opcode === OP.if) this.#value(1);
+    raw(out, [opcode, PAIR]);
     this.#labels.push({ arity: 2 });
-    if (!isLoop || this.#random(4) === 0) {
+    if (opcode !== OP.loop || this.#random(4) === 0) {
       this.#value(1);
       raw(out, [OP.brIf, 0]);
     }
     raw(out, [OP.drop, OP.drop]);
     this.#statements();
     this.#values(2);
+    // Without `else`, or with one that passes on what it was given.
+    if (opcode === OP.if && this.#random(2) === 0) out.byte(OP.else);
     raw(out, [OP.end, OP.drop, OP.drop]);
     this.#labels.pop();
   }
@@ -316,22 +436,20 @@ class Body {
     if (choice === 0) raw(out, [OP.i32Const, this.#random(4), OP.memoryGrow, 0, OP.globalSet, 0]);
     else if (choice === 1) raw(out, [0xd0, funcref, OP.i32Const, this.#random(4), OP.prefix, 15, 0, OP.drop]);
     else {
-      // Any of: memory.init, memory.copy, memory.fill, table.copy, table.init; the latter within 8 elements.
       const [operation, immediates] = (
         [
-          [8, [0, 0]],
-          [10, [0, 0]],
-          [11, [0]],
-          [14, [0, 0]],
-          [12, [1, 0]],
-          [13, [1]],
+          [8, [0, 0]], // memory.init
+          [10, [0, 0]], // memory.copy
+          [11, [0]], // memory.fill
+          [14, [0, 0]], // table.copy
+          [12, [1, 0]], // table.init
+          [17, [0]], // table.fill
         ] as const
       )[choice - 2]!;
-      if (operation === 13) {
-        raw(out, [OP.nop]);
-        return;
-      }
-      if (operation >= 12)
+      if (operation === 17)
+        raw(out, [OP.i32Const, this.#random(5), OP.localGet, this.#otherLocal(funcref), OP.i32Const, this.#random(4)]);
+      else if (operation >= 12)
+        // within 8 elements
         raw(out, [OP.i32Const, this.#random(3), OP.i32Const, this.#random(3), OP.i32Const, this.#random(4)]);
       else for (let i = 0; i < 3; i++) small();
       raw(out, [OP.prefix, operation, ...immediates]);

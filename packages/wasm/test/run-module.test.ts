@@ -255,6 +255,10 @@ describe('how a run is ended', () => {
   });
 });
 
+/** Its memory exported as given. */
+const growing = (exported: string) => `(module (memory ${exported} 2) (func (export "_start")
+  (i32.store (i32.const 8) (i32.const 77)) (drop (memory.grow (i32.const 3)))))`;
+
 describe('usage', () => {
   it('X-16: counts fuel, memory and what went through descriptors', () => {
     const result = run(command(`${HELLO} ${HELLO} (drop (memory.grow (i32.const 1)))`));
@@ -263,6 +267,30 @@ describe('usage', () => {
     assert.equal(result.usage.peakMemoryBytes, 131_072);
     assert.deepEqual(result.usage.io, { reads: 0, writes: 2, readBytes: 0, writtenBytes: 12, opens: 0 });
     assert.ok(result.usage.wallMs > 0 && result.usage.cpuMs >= 0);
+  });
+
+  it('X-16: memory that the module keeps to itself, or exports by another name, is counted and hashed', () => {
+    const shown = run(growing('(export "memory")'));
+    assert.equal(shown.usage.peakMemoryBytes, 5 * 65_536);
+    for (const exported of ['', '(export "mine")']) {
+      const result = run(growing(exported));
+      assert.equal(result.usage.peakMemoryBytes, shown.usage.peakMemoryBytes);
+      assert.equal(result.memorySha256, shown.memorySha256);
+    }
+    assert.equal(run('(module (func (export "_start")))').memorySha256, null);
+  });
+
+  it('X-14: names that mean something in JavaScript mean nothing here', () => {
+    const names = ['__proto__', 'constructor', 'toString', 'then', 'Symbol.iterator', 'a\\00b', ''];
+    const fields = names.map((name) => `(export "${name}" (func 3))`).join(' ');
+    const text = command('(call $exit (i32.const 7))', `(func $mine (call $exit (i32.const 9))) ${fields}`);
+    for (const name of names) {
+      const entry = name.replace('\\00', '\0');
+      assert.equal(run(text, { entry }).exitCode, 9, JSON.stringify(entry));
+      assert.equal(run(command(HELLO), { entry }).error?.code, 'ERR_WASM_ENTRY');
+    }
+    assert.equal(run(text).exitCode, 7);
+    assert.equal(({} as Record<string, unknown>)['mine'], undefined);
   });
 
   it('X-16: same module, input and fuel: same output, fuel left and memory, at any point where fuel ends', () => {

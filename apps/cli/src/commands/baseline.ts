@@ -13,10 +13,9 @@ import {
   verifyBaseline,
 } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
-import { loadSigner } from '@holdfast/crypto';
+import { type BaselineSignerOptions, loadBaselineSigner } from '../baseline-signer.ts';
 import { loadHostBaseline, openHost, requireRoot, isSimulated, type RootOption } from '../host-wiring.ts';
 import { type CommandResult } from '../output.ts';
-import { baselineKeyPath } from '../server-state.ts';
 
 interface CaptureOptions extends RootOption {
   readonly name: string;
@@ -84,9 +83,9 @@ async function saveBlob(guardState: string, sha256: string, bytes: Uint8Array): 
 
 export async function sign(
   file: string,
-  options: { readonly out: string; readonly key?: string | undefined; readonly state: string },
+  options: BaselineSignerOptions & { readonly out: string },
 ): Promise<CommandResult> {
-  const signer = loadSigner(options.key ?? baselineKeyPath(options.state));
+  const signer = loadBaselineSigner(options);
   writeFileSync(options.out, signBaseline(readInput(file), signer));
   return { data: { written: options.out, keyId: signer.keyId }, text: `${options.out}: signed by ${signer.keyId}` };
 }
@@ -112,7 +111,11 @@ export async function show({ root }: RootOption): Promise<CommandResult> {
   const loaded = await loadHostBaseline(paths, loadTrust(paths), Date.now());
   if (!loaded.ok) throw new HoldfastError(loaded.reason, { code: loaded.code });
   const { baseline, hash, keyId } = loaded;
-  const sections = [...baseline.sections].map(([name, section]) => `${name}: ${section.remediation}`);
+  const modules = new Map(baseline.customChecks.map(({ name, module }) => [name, module]));
+  const sections = [...baseline.sections].map(([name, { remediation }]) => {
+    const module = modules.get(name);
+    return `${name}: ${remediation}${module === undefined ? '' : `, module ${module}`}`;
+  });
   return {
     data: {
       name: baseline.name,

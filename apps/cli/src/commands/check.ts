@@ -10,12 +10,13 @@ import {
   signCheckModule,
 } from '@holdfast/compliance';
 import { HoldfastError } from '@holdfast/core';
-import { loadSigner, sha256Hex } from '@holdfast/crypto';
+import { sha256Hex } from '@holdfast/crypto';
+import { admitModule, DEFAULT_MODULE_LIMITS, OFFERED_IMPORTS } from '@holdfast/wasm';
+import { type BaselineSignerOptions, loadBaselineSigner } from '../baseline-signer.ts';
 import { MAX_CHECK_MEMORY_BYTES } from '../check-limits.ts';
 import { openCustomCheckRunner } from '../custom-check-runner.ts';
 import { openHost, type RootOption } from '../host-wiring.ts';
 import type { CommandResult } from '../output.ts';
-import { baselineKeyPath } from '../server-state.ts';
 import { openRunnerHost } from '../wasm-host.ts';
 import { formatResult, isGood } from './drift.ts';
 
@@ -27,12 +28,16 @@ function readInput(file: string): Uint8Array {
   }
 }
 
-export async function sign(
-  file: string,
-  options: { readonly outDir: string; readonly key?: string | undefined; readonly state: string },
-): Promise<CommandResult> {
-  const signer = loadSigner(options.key ?? baselineKeyPath(options.state));
-  const { sha256, signed } = signCheckModule(readInput(file), signer);
+interface SignOptions extends BaselineSignerOptions {
+  readonly outDir: string;
+}
+
+/** Refuses what no host would run: a signature on it would only be found out there. */
+export async function sign(file: string, options: SignOptions): Promise<CommandResult> {
+  const module = readInput(file);
+  admitModule(module, OFFERED_IMPORTS, { ...DEFAULT_MODULE_LIMITS, memoryBytes: MAX_CHECK_MEMORY_BYTES });
+  const signer = loadBaselineSigner(options);
+  const { sha256, signed } = signCheckModule(module, signer);
   const path = join(options.outDir, checkModuleFileName(sha256));
   mkdirSync(options.outDir, { recursive: true, mode: 0o755 });
   writeFileSync(path, signed, { mode: 0o644, flush: true });
@@ -57,7 +62,11 @@ export async function test(file: string, options: TestOptions, signal: AbortSign
     custom.name === options.name ? { ...custom, module: sha256Hex(module) } : custom,
   );
   if (!customChecks.some(({ name }) => name === options.name)) {
-    throw new HoldfastError('the baseline declares no custom check of this name', { code: 'ERR_INPUT_INVALID' });
+    const names = customChecks.map(({ name }) => name).join(', ');
+    throw new HoldfastError(
+      `the baseline declares no custom check of this name; ${names === '' ? 'it declares none' : `it declares ${names}`}`,
+      { code: 'ERR_INPUT_INVALID' },
+    );
   }
   const loaded = { ok: true, baseline: { ...parsed, customChecks }, hash: sha256Hex(yaml), keyId: 'unsigned' } as const;
   await using runner = openCustomCheckRunner(() => openRunnerHost(options, MAX_CHECK_MEMORY_BYTES, signal));

@@ -63,13 +63,15 @@ function parseJson(text: string, param: string): Json {
 }
 
 /** Bytes as the command wrote them; what there is to say about it goes to standard error. */
-function show({ shown, stdout, stderr, code, endedBy, bundleId }: CommandReport): void {
+function show({ shown, stdout, stderr, code, endedBy, exitCode, signal, bundleId }: CommandReport): void {
   const isCut = stdout.truncated || stderr.truncated || Buffer.byteLength(shown.stdout, 'base64') < stdout.bytes;
   process.stdout.write(Buffer.from(shown.stdout, 'base64'));
   process.stderr.write(Buffer.from(shown.stderr, 'base64'));
   const proof = bundleId === null ? 'its evidence is not sealed yet' : `evidence ${bundleId}`;
   if (isCut) process.stderr.write(`holdfast: ${stdout.bytes + stderr.bytes} bytes were written, not all are shown\n`);
-  if (code !== null) process.stderr.write(`holdfast: ended by ${endedBy} [${code}]; ${proof}\n`);
+  const how = exitCode === null ? `by ${signal ?? 'an unknown signal'}` : `with exit code ${exitCode}`;
+  const why = endedBy === 'itself' ? '' : ` (${endedBy})`;
+  if (code !== null) process.stderr.write(`holdfast: the command ended ${how}${why} [${code}]; ${proof}\n`);
 }
 
 function exitCodeOf({ exitCode, signal }: CommandReport): number {

@@ -7,6 +7,7 @@ import { formatInstant } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 
+/** The built-in ones; a site's own are those that hosts reported. */
 const CHECKS = ['firewall', 'services', 'logging', 'files', 'ports', 'accounts', 'time_sync', 'certificates'];
 const OUTCOMES = [
   'pass',
@@ -36,6 +37,7 @@ export function EvidenceListPage() {
     placeholderData: keepPreviousData,
   });
   const hosts = useQuery({ queryKey: ['hosts', 'names'], queryFn: () => api.hosts({}) });
+  const reported = hosts.data?.items.flatMap(({ checks }) => checks.map(({ check }) => check)) ?? [];
   const change = (part: Partial<EvidenceFilter>): void => {
     setFilter({ ...filter, ...part });
     setCursors([]);
@@ -55,7 +57,11 @@ export function EvidenceListPage() {
             ))}
           </select>
         </label>
-        <Choice label="Check" options={CHECKS} onChange={(check) => change({ check })} />
+        <Choice
+          label="Check"
+          options={[...new Set([...CHECKS, ...reported])]}
+          onChange={(check) => change({ check })}
+        />
         <Choice label="Outcome" options={OUTCOMES} onChange={(outcome) => change({ outcome })} />
         <Choice label="Kind" options={KINDS} onChange={(kind) => change({ kind })} />
         <label>

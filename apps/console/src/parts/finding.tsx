@@ -6,6 +6,7 @@ import { Diff } from './diff.tsx';
 /** One finding: what was seen beside what was expected, and what would mend it. */
 export function FindingCard({ finding }: { finding: Finding }) {
   const differs = finding.status !== 'pass';
+  const isCompared = finding.expected !== null || finding.observed !== null;
   return (
     <article className="finding">
       <header>
@@ -15,7 +16,7 @@ export function FindingCard({ finding }: { finding: Finding }) {
       </header>
       <p>{finding.message}</p>
       {differs && finding.diff !== null ? <Diff text={finding.diff} /> : null}
-      {differs && finding.diff === null ? (
+      {differs && isCompared && finding.diff === null ? (
         <dl className="sides">
           <div>
             <dt>expected</dt>

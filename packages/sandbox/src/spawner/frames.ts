@@ -69,26 +69,35 @@ export function decodeCredit(payload: Buffer): { readonly stream: number; readon
   return { stream: payload.readUInt8(0), bytes: payload.readUInt32LE(1) };
 }
 
-/** Cuts a byte stream into frames. */
+/** Cuts a byte stream into frames. Keeps at most one frame, and copies each byte of it once, however it is cut up. */
 export class FrameDecoder {
-  #pending: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #heldBytes = 0;
+  #wantedBytes = HEADER_BYTES;
 
   /** @returns the frames that are complete; `undefined` once the bytes are no frames: the connection is to be closed */
   push(bytes: Buffer): readonly Frame[] | undefined {
-    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
+    this.#chunks.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes < this.#wantedBytes) return [];
+    const held = this.#chunks.length === 1 ? bytes : Buffer.concat(this.#chunks);
     const frames: Frame[] = [];
     let at = 0;
-    while (this.#pending.length - at >= HEADER_BYTES) {
-      const length = this.#pending.readUInt32LE(at);
-      const kind = this.#pending.readUInt8(at + 4);
+    this.#wantedBytes = HEADER_BYTES;
+    while (held.length - at >= HEADER_BYTES) {
+      const length = held.readUInt32LE(at);
+      const kind = held.readUInt8(at + 4);
       if (length > MAX_FRAME_BYTES || !isKind(kind)) return undefined;
       const end = at + HEADER_BYTES + length;
-      if (end > this.#pending.length) break;
-      const payload = this.#pending.subarray(at + HEADER_BYTES, end);
-      frames.push({ kind, run: this.#pending.readUInt32LE(at + 5), payload });
+      if (end > held.length) {
+        this.#wantedBytes = HEADER_BYTES + length;
+        break;
+      }
+      frames.push({ kind, run: held.readUInt32LE(at + 5), payload: held.subarray(at + HEADER_BYTES, end) });
       at = end;
     }
-    this.#pending = this.#pending.subarray(at);
+    this.#chunks = at === held.length ? [] : [held.subarray(at)];
+    this.#heldBytes = held.length - at;
     return frames;
   }
 }

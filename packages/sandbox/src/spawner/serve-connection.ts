@@ -2,11 +2,12 @@
  * One client of the spawner: its runs, their streams, and their end (X-07). A client that breaks the
  * protocol loses its connection; a connection that ends takes its runs with it.
  */
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { HoldfastError, isHoldfastError } from '@holdfast/core';
 import { z } from 'zod';
 import { planJob } from '../plan-job.ts';
 import type { SandboxJob, SandboxResult } from '../sandbox.ts';
+import { watchCpu } from './cpu-budget.ts';
 import {
   decodeCredit,
   encodeCredit,
@@ -19,13 +20,15 @@ import {
   STREAM,
   WINDOW_BYTES,
 } from './frames.ts';
+import { howEnded } from './how-ended.ts';
 import { requireOnlyJob, requireOnlyProfile } from './only-job.ts';
+import { OutputPump } from './output-pump.ts';
 import type { Slot } from './slot.ts';
 import { isReadBack, type PreparedProfile, type Spawner } from './spawner.ts';
 import { MAX_SLOTS_PER_PROFILE } from './slot-pool.ts';
 
-/** A client that asks and does not read. */
-const MAX_UNSENT_BYTES = 64 * 1_024 * 1_024;
+/** A client that does not read is not listened to any further above the first, and let go above the second. */
+const [PAUSE_UNSENT_BYTES, MAX_UNSENT_BYTES] = [1_024 * 1_024, 64 * 1_024 * 1_024];
 /** Requests to warm that a client may have open: more than there are profiles in a policy. */
 const MAX_WARMING = 64;
 const DEFAULT_KILL_AFTER_MS = 1_000;
@@ -70,7 +73,7 @@ export async function serveConnection(
     }
   };
   const start = async (number: number, payload: Buffer): Promise<void> => {
-    using place = spawner.enter();
+    using place = spawner.enter(onlyJob === null ? 'any-job' : 'only-job');
     const asked = parseAs(JobSchema, payload);
     if (onlyJob !== null) requireOnlyJob(onlyJob, asked);
     const job = onlyJob === null ? asked : JobSchema.parse(onlyJob);
@@ -110,6 +113,9 @@ export async function serveConnection(
   stream.on('data', (bytes: Buffer) => {
     const frames = decoder.push(bytes);
     if (frames === undefined || !frames.every(onFrame)) stream.destroy();
+    if (stream.writableLength <= PAUSE_UNSENT_BYTES) return;
+    stream.pause();
+    stream.once('drain', () => stream.resume());
   });
   stream.on('error', () => undefined); // 'close' follows
   await new Promise<void>((resolve) => {
@@ -151,7 +157,7 @@ class Run {
     if (this.#killed) slot.kill();
     else slot.start(table);
     this.#send(encodeFrame(FRAME.started, this.#number));
-    const { outputBytes } = compiled.profile.limits;
+    const { outputBytes, cpuSeconds } = compiled.profile.limits;
     for (const [stream, kind] of [
       [slot.stdout, FRAME.stdout],
       [slot.stderr, FRAME.stderr],
@@ -166,7 +172,18 @@ class Run {
       slot.terminate();
       killTimer = setTimeout(() => this.#stop(), killAfterMs);
     }, timeoutMs);
+    let overCpu = false;
+    // A second above the limit, as the hard one of each process is: who can be told by SIGXCPU is.
+    using watch = watchCpu(
+      () => slot.group?.usage().cpuMs ?? { unknown: 'there is no control group' },
+      (cpuSeconds + 1) * 1_000,
+      () => {
+        overCpu = true;
+        this.#stop();
+      },
+    );
     await slot.ended;
+    void watch; // until here
     clearTimeout(timer);
     clearTimeout(killTimer);
     const wallMs = performance.now() - startedMs;
@@ -186,15 +203,7 @@ class Run {
     const result: SandboxResult = {
       exitCode: ended?.exitCode ?? null,
       signal,
-      endedBy: timedOut
-        ? 'timeout'
-        : this.#killed && ended === null
-          ? 'abort'
-          : (used?.oomKills ?? 0) > 0
-            ? 'memory-limit'
-            : signal === 'SIGXCPU'
-              ? 'cpu-limit'
-              : 'itself',
+      endedBy: howEnded({ timedOut, killed: this.#killed, overCpu, ended, used, cpuSeconds }),
       usage: {
         wallMs,
         cpuMs: used?.cpuMs ?? (ended === null ? unmeasured : { value: ended.cpuMs }),
@@ -245,32 +254,6 @@ class Run {
     if (credit === undefined || credit.stream < STREAM.stdout || credit.stream > STREAM.stderr) return false;
     this.#pumps[credit.stream - 1]?.widen(credit.bytes);
     return true;
-  }
-}
-
-/** One stream of output: sent as far as the reader takes it, dropped and counted above its cap. */
-class OutputPump {
-  readonly #stream: Readable;
-  readonly #capBytes: number;
-  #window = WINDOW_BYTES;
-  seenBytes = 0;
-
-  constructor(stream: Readable, capBytes: number, send: (bytes: Uint8Array) => void) {
-    this.#stream = stream;
-    this.#capBytes = capBytes;
-    stream.on('data', (bytes: Buffer) => {
-      const kept = bytes.subarray(0, Math.max(0, this.#capBytes - this.seenBytes));
-      this.seenBytes += bytes.length;
-      if (kept.length === 0) return;
-      this.#window -= kept.length;
-      send(kept);
-      if (this.#window <= 0) stream.pause();
-    });
-  }
-
-  widen(bytes: number): void {
-    this.#window += bytes;
-    if (this.#window > 0) this.#stream.resume();
   }
 }
 

@@ -11,9 +11,10 @@ import type { SandboxJob } from '../sandbox.ts';
 import { serveConnection } from './serve-connection.ts';
 import { Spawner, type SpawnerOptions } from './spawner.ts';
 
+/** Of clients with the same access, so that those who may do little cannot keep out those who may do everything. */
 const MAX_CONNECTIONS = 64;
 
-/** Everything; one job that the spawner itself knows, whatever is asked for; or nothing. */
+/** Everything; one job, which the spawner itself knows; or nothing. */
 export type Access = 'any-job' | { readonly onlyJob: SandboxJob } | 'none';
 
 export interface SpawnerService {
@@ -31,18 +32,16 @@ export interface SpawnerService {
  */
 export async function serveSpawner(service: SpawnerService, options: SpawnerOptions): Promise<AsyncDisposable> {
   const spawner = await Spawner.open(options);
-  const open = new Map<Socket, Promise<void>>();
+  const open = new Map<Socket, { readonly onlyJob: SandboxJob | null; readonly end: Promise<void> }>();
   const server = createServer((socket) => {
-    const access = open.size < MAX_CONNECTIONS ? judge(service, socket) : 'none';
-    if (access === 'none') {
+    const access = judge(service, socket);
+    const onlyJob = typeof access === 'string' ? null : access.onlyJob;
+    const alike = [...open.values()].filter((other) => (other.onlyJob === null) === (onlyJob === null));
+    if (access === 'none' || alike.length >= MAX_CONNECTIONS) {
       socket.destroy();
       return;
     }
-    const onlyJob = access === 'any-job' ? null : access.onlyJob;
-    open.set(
-      socket,
-      serveConnection(spawner, socket, onlyJob).finally(() => open.delete(socket)),
-    );
+    open.set(socket, { onlyJob, end: serveConnection(spawner, socket, onlyJob).finally(() => open.delete(socket)) });
   });
   try {
     await listen(server, service);
@@ -50,10 +49,12 @@ export async function serveSpawner(service: SpawnerService, options: SpawnerOpti
     await spawner[Symbol.asyncDispose]();
     throw new HoldfastError('the socket of the spawner cannot be opened', { code: 'ERR_SANDBOX_SPAWNER_GONE', cause });
   }
+  // A connection that could not be accepted, for want of descriptors: its client is told by its end.
+  server.on('error', () => undefined);
   return {
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const ends = [...open.values()];
+      const ends = [...open.values()].map(({ end }) => end);
       for (const socket of open.keys()) socket.destroy();
       await Promise.all([closed, ...ends]);
       await spawner[Symbol.asyncDispose]();

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/core';
 import type { SandboxLayer } from '@holdfast/policy';
@@ -17,10 +17,13 @@ import { decodeReport, type LauncherReport } from '../launcher/report.ts';
 import type { SlotPlan } from '../plan.ts';
 import { describeStep } from '../plan-job.ts';
 import type { SlotOwner } from './sandbox-user.ts';
+import { StandardPipes } from './standard-pipes.ts';
 
 /** Bubblewrap needs some 5 ms, the launcher 1; this is for a machine that stands still. */
 const READY_TIMEOUT_MS = 10_000;
 const READY_POLL_MS = 1;
+/** What process 1 has to report the end of a command that was killed, before it is killed as well. */
+const REPORT_MS = 10;
 /** Two records are far below. */
 const MAX_REPORT_BYTES = 4_096;
 const NAMESPACES: Partial<Record<SandboxLayer, string>> = {
@@ -59,6 +62,7 @@ export class Slot {
   readonly #hasReported = Promise.withResolvers<void>();
   #launcherPid = 0;
   #reported: Buffer = Buffer.alloc(0);
+  #killTimer: NodeJS.Timeout | undefined;
   isOver = false;
 
   private constructor(plan: SlotPlan, owner: SlotOwner | null, group: ControlGroup | null) {
@@ -67,6 +71,11 @@ export class Slot {
       if ((this.report()?.ended ?? null) !== null) this.#hasReported.resolve();
     };
     this.#plan = plan;
+    this.group = group;
+    const pipes = new StandardPipes(owner);
+    this.stdin = pipes.stdin;
+    this.stdout = pipes.stdout;
+    this.stderr = pipes.stderr;
     this.#channel = plan.endpoints.length === 0 ? null : new DescriptorChannel(note);
     const [command, ...args] = plan.argv;
     const child = spawn(command, args, {
@@ -74,27 +83,30 @@ export class Slot {
       cwd: '/',
       // Bubblewrap keeps 0 to 2 open until it ends, and closes what is above: only so does the end of
       // the command's output come with the end of the command.
-      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', this.#channel?.far ?? 'pipe', 'pipe', ...pipes.far],
       ...owner,
     });
+    child.on('error', () => undefined); // it has no pid then, which `#ready` says
     this.#channel?.handOver();
-    // Spawned with six pipes: the types know of five descriptors and no kinds.
-    const streams: readonly unknown[] = child.stdio;
-    const [, , complaints, control, job, stdin, stdout, stderr] = streams;
+    pipes.handOver();
+    // Without any descriptor left there are no streams either, whatever the types say.
+    const streams = (child.stdio ?? []) as readonly unknown[];
+    const [, , complaints = new PassThrough(), control = new PassThrough(), job = new PassThrough()] = streams;
     this.#complaints = complaints as Readable;
-    this.stdin = stdin as Writable;
-    this.stdout = stdout as Readable;
-    this.stderr = stderr as Readable;
     this.#control = this.#channel?.socket ?? (control as Duplex);
     this.#job = job as Duplex;
     this.#child = child;
-    this.group = group;
-    for (const stream of [this.stdin, this.#control, this.#job]) stream.on('error', () => undefined); // its reader has ended
+    for (const stream of [this.#control, this.#job]) stream.on('error', () => undefined); // its reader has ended
     if (this.#channel === null) this.#control.on('data', note);
-    this.closed = new Promise((resolve) => {
-      child.once('error', () => resolve());
+    const exited = new Promise<void>((resolve) => {
+      child.once('error', () => {
+        this.isOver = true;
+        for (const stream of [this.stdin, this.#control, this.#job]) stream.destroy();
+        resolve();
+      });
       child.once('exit', () => {
         this.isOver = true;
+        clearTimeout(this.#killTimer);
         this.#channel?.finish();
         this.#control.end(); // not `destroy`: what process 1 reported may not be read yet
         this.#job.destroy();
@@ -102,6 +114,8 @@ export class Slot {
       });
       child.once('close', () => resolve());
     });
+    const read = [this.stdout, this.stderr].map((stream) => new Promise((resolve) => stream.once('close', resolve)));
+    this.closed = Promise.all([exited, ...read]).then(() => undefined);
     this.ended = Promise.race([this.closed, this.#isEmptied().then((is) => (is ? undefined : this.closed))]);
   }
 
@@ -151,8 +165,21 @@ export class Slot {
     if (!this.isOver) this.#control.write('\0');
   }
 
-  /** SIGKILL to process 1, and by the kernel to everything in its namespace. */
+  /**
+   * SIGKILL to the command, and a moment later to process 1, and so by the kernel to everything in its
+   * namespace. The command goes first because process 1, as long as it is there, reports its end at
+   * once; its own end takes down every namespace, which may take longer than a deadline allows (X-13).
+   */
   kill(): void {
+    if (this.isOver) return;
+    const commands = this.#launcherPid > 0 ? childrenOf(this.#launcherPid) : [];
+    if (commands.length === 0) return this.#killAll();
+    // Numbers read a moment ago: the kernel gives one out again only after thousands of others.
+    for (const pid of commands) tryKill(pid);
+    this.#killTimer ??= setTimeout(() => this.#killAll(), REPORT_MS);
+  }
+
+  #killAll(): void {
     if (this.isOver) return;
     const { pid } = this.#child;
     try {
@@ -238,12 +265,21 @@ export class Slot {
   }
 }
 
-function childOf(pid: number): number | null {
+const childOf = (pid: number): number | null => childrenOf(pid)[0] ?? null;
+
+function childrenOf(pid: number): readonly number[] {
   try {
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'ascii').split(' ');
-    return child === undefined || child === '' ? null : Number(child);
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'ascii').split(' ').filter(Boolean).map(Number);
   } catch {
-    return null; // gone
+    return []; // gone
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ended between the look and the blow
   }
 }
 

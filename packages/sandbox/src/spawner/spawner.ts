@@ -27,8 +27,8 @@ import { BUBBLEWRAP, tryNamespaces } from './try-namespaces.ts';
 
 /** Profiles that are kept compiled, with their pools; the one unused for longest goes first. */
 const MAX_PROFILES = 64;
-/** Over all connections. */
-const MAX_RUNS = 256;
+/** Over all connections with the same access: whoever may run one job cannot take the places of the others. */
+const MAX_RUNS = { 'any-job': 256, 'only-job': 128 } as const;
 
 export interface SpawnerOptions {
   /** Holds the launcher and files that slots bind; see `ContentDirectory`. Its parents MUST let the sandbox's user pass. */
@@ -64,7 +64,7 @@ export class Spawner implements AsyncDisposable {
   /** Decided once: a stand-in stays the same. */
   readonly #defaultUser: SandboxUser;
   readonly #profiles = new Map<string, PreparedProfile>();
-  #runs = 0;
+  readonly #runs = { 'any-job': 0, 'only-job': 0 };
 
   private constructor(options: SpawnerOptions, groups: ControlGroups | { readonly none: string }) {
     const { directory, masked = [] } = options;
@@ -131,12 +131,12 @@ export class Spawner implements AsyncDisposable {
   }
 
   /** A place for one run, until disposed. @throws `ERR_SANDBOX_BUSY` */
-  enter(): Disposable {
-    if (this.#runs >= MAX_RUNS) {
+  enter(access: keyof typeof MAX_RUNS): Disposable {
+    if (this.#runs[access] >= MAX_RUNS[access]) {
       throw new HoldfastError('too many confined commands run at once', { code: 'ERR_SANDBOX_BUSY' });
     }
-    this.#runs += 1;
-    return { [Symbol.dispose]: () => void (this.#runs -= 1) };
+    this.#runs[access] += 1;
+    return { [Symbol.dispose]: () => void (this.#runs[access] -= 1) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,6 +22,9 @@ export interface PoolOptions {
 /** Half of what a sandbox lets one process write in its life (64 MiB): the other half is for its last task. */
 const MAX_RECEIVED_BYTES = 33_554_432;
 
+/** At once: each takes a processor for some 300 ms, and a hundred together would all be too late to be ready. */
+const MAX_STARTING = 4;
+
 interface Waiter {
   readonly tenant: string;
   readonly take: (runner: RunnerProcess) => void;
@@ -144,8 +147,8 @@ export class RunnerPool implements AsyncDisposable {
   /** Serves who waits, and keeps the warm ones warm. */
   #balance(): void {
     this.#serve();
-    while (this.#hasRoom() && this.#unassigned.length + this.#starting.size < this.#options.warmProcesses)
-      this.#start();
+    const wanted = Math.min(this.#options.warmProcesses - this.#unassigned.length, MAX_STARTING);
+    while (this.#hasRoom() && this.#starting.size < wanted) this.#start();
   }
 
   /** Makes room by ending idle processes of other tenants where it must. */
@@ -156,7 +159,7 @@ export class RunnerPool implements AsyncDisposable {
       this.#forget(waiter);
       waiter.take(runner);
     }
-    const missing = this.#waiters.length - this.#starting.size;
+    const missing = Math.min(this.#waiters.length, MAX_STARTING) - this.#starting.size;
     for (let n = 0; n < missing; n++) {
       if (!this.#hasRoom()) {
         const [oldest] = this.#idle;

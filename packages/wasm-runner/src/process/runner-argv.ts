@@ -1,6 +1,7 @@
 /**
  * How a runner process is started: this Node, with V8 held to what the gate lets pass. The flags are a
- * second bound behind the rewriter's, and the permission model a second one behind the sandbox.
+ * second bound behind the rewriter's. Node's permission model is a second one behind the sandbox, for a
+ * guest that gets hold of JavaScript: who has broken V8 itself is past it.
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -43,6 +44,8 @@ export function runnerArgv(maxMemoryBytes: number): [string, ...string[]] {
     `--max-old-space-size=${OLD_SPACE_MIB}`,
     '--disallow-code-generation-from-strings',
     '--disable-proto=delete',
+    '--permission',
+    ...RUNNER_SOURCES.map((path) => `--allow-fs-read=${path}`),
     '--no-addons',
     '--no-warnings',
     '--v8-pool-size=1',

@@ -1,8 +1,11 @@
 /**
  * Decodes a module's sections: everything outside of function bodies, in the order and with the
  * limits of the core specification §5.5. It refuses what is not accepted by name (X-09) and checks
- * structure, not types: V8 validates those before anything is built on them.
+ * structure, not types: V8 validates those before anything is built on them. Whatever is kept of a
+ * module is counted against its cap first (X-12): a few bytes in it must not become many here.
  */
+import { refuseLimit } from '../gate/refuse-limit.ts';
+import type { ModuleLimits } from '../limits.ts';
 import { isReferenceType, isValueType, OP, refusedFeature, refusedType } from './opcodes.ts';
 import { ByteReader, malformed, refuseFeature } from './reader.ts';
 
@@ -85,8 +88,8 @@ type Draft = { -readonly [K in keyof WasmModule]: WasmModule[K] } & {
   dataCount: number | null;
 };
 
-/** @throws `ERR_WASM_MALFORMED`, `ERR_WASM_FEATURE` */
-export function decodeModule(bytes: Uint8Array): WasmModule {
+/** @throws `ERR_WASM_MALFORMED`, `ERR_WASM_FEATURE`, `ERR_WASM_LIMIT` */
+export function decodeModule(bytes: Uint8Array, limits: ModuleLimits): WasmModule {
   checkHeader(bytes);
   const module: Draft = {
     bytes,
@@ -114,7 +117,7 @@ export function decodeModule(bytes: Uint8Array): WasmModule {
     reader.skip(size);
     const section = new ByteReader(bytes, start, reader.pos);
     if (id === SECTION.custom) {
-      section.name();
+      section.skip(section.u32()); // its name
       continue; // Carries no meaning; left out of what is built.
     }
     if (id === 13) refuseFeature('exceptions', at);
@@ -125,7 +128,7 @@ export function decodeModule(bytes: Uint8Array): WasmModule {
     if (order <= last) malformed('section out of order or twice', at);
     last = order;
     module.sections.set(id, { start, end: reader.pos });
-    decode(section, module);
+    decode(section, module, limits);
     if (section.pos !== section.end) malformed('section longer than its contents', section.pos);
   }
   if (module.bodies.length !== module.functions.length) malformed('functions without code', reader.pos);
@@ -141,14 +144,18 @@ function checkHeader(bytes: Uint8Array): void {
 }
 
 /** By section id. */
-const DECODERS: Readonly<Record<number, (reader: ByteReader, module: Draft) => void>> = {
+const DECODERS: Readonly<Record<number, (reader: ByteReader, module: Draft, limits: ModuleLimits) => void>> = {
   [SECTION.type]: decodeTypes,
   [SECTION.import]: decodeImports,
-  [SECTION.function]: (reader, module) => {
-    for (let left = reader.count(1); left > 0; left--) module.functions.push(readTypeIndex(reader, module));
+  [SECTION.function]: (reader, module, limits) => {
+    const count = reader.count(1);
+    keep('functions', limits, module.imports.length + count);
+    for (let left = count; left > 0; left--) module.functions.push(readTypeIndex(reader, module));
   },
-  [SECTION.table]: (reader, module) => {
-    for (let left = reader.count(3); left > 0; left--) {
+  [SECTION.table]: (reader, module, limits) => {
+    const count = reader.count(3);
+    keep('tables', limits, count);
+    for (let left = count; left > 0; left--) {
       if (reader.bytes[reader.pos] === 0x40) refuseFeature('typed-function-references', reader.pos);
       const element = readReferenceType(reader);
       module.tables.push({ element, ...readLimits(reader, 'table') });
@@ -192,8 +199,15 @@ const DECODERS: Readonly<Record<number, (reader: ByteReader, module: Draft) => v
   [SECTION.data]: decodeData,
 };
 
-function decodeTypes(reader: ByteReader, module: Draft): void {
-  for (let left = reader.count(2); left > 0; left--) {
+/** @throws `ERR_WASM_LIMIT` */
+function keep(limit: 'types' | 'functions' | 'tables' | 'exports', limits: ModuleLimits, found: number): void {
+  if (found > limits[limit]) refuseLimit(limit, limits[limit], found);
+}
+
+function decodeTypes(reader: ByteReader, module: Draft, limits: ModuleLimits): void {
+  const count = reader.count(2);
+  keep('types', limits, count);
+  for (let left = count; left > 0; left--) {
     const at = reader.pos;
     const form = reader.byte();
     if (form === 0x5e || form === 0x5f || form === 0x4e || form === 0x4f || form === 0x50) refuseFeature('gc', at);
@@ -209,8 +223,10 @@ function readValueTypes(reader: ByteReader): number {
   return count;
 }
 
-function decodeImports(reader: ByteReader, module: Draft): void {
-  for (let left = reader.count(4); left > 0; left--) {
+function decodeImports(reader: ByteReader, module: Draft, limits: ModuleLimits): void {
+  const count = reader.count(4);
+  keep('functions', limits, count);
+  for (let left = count; left > 0; left--) {
     const from = reader.name();
     const name = reader.name();
     const at = reader.pos;
@@ -231,8 +247,10 @@ function decodeImports(reader: ByteReader, module: Draft): void {
   }
 }
 
-function decodeExports(reader: ByteReader, module: Draft): void {
-  for (let left = reader.count(3); left > 0; left--) {
+function decodeExports(reader: ByteReader, module: Draft, limits: ModuleLimits): void {
+  const count = reader.count(3);
+  keep('exports', limits, count);
+  for (let left = count; left > 0; left--) {
     const name = reader.name();
     const at = reader.pos;
     const byte = reader.byte();
@@ -274,8 +292,15 @@ function readElementSegment(reader: ByteReader, module: Draft): void {
   }
   for (let left = reader.count(1); left > 0; left--) {
     if (expressions) readConstant(reader, module);
-    else module.referenced.add(reader.u32());
+    else readReferenced(reader, module);
   }
+}
+
+function readReferenced(reader: ByteReader, module: Draft): void {
+  const at = reader.pos;
+  const index = reader.u32();
+  if (index >= module.imports.length + module.functions.length) malformed('unknown function', at);
+  module.referenced.add(index);
 }
 
 function readTypeIndex(reader: ByteReader, module: Draft): number {
@@ -334,7 +359,7 @@ function readConstant(reader: ByteReader, module: Draft): void {
     else if (opcode === 0x44) reader.skip(8);
     else if (opcode === OP.globalGet) reader.u32();
     else if (opcode === 0xd0) readReferenceType(reader);
-    else if (opcode === OP.refFunc) module.referenced.add(reader.u32());
+    else if (opcode === OP.refFunc) readReferenced(reader, module);
     else if (!((opcode >= OP.i32Add && opcode <= 0x6c) || (opcode >= 0x7c && opcode <= OP.i64Mul))) {
       const feature = refusedFeature(opcode, reader.pos < reader.end ? reader.byte() : 0);
       if (feature === undefined) malformed('not a constant expression', at);

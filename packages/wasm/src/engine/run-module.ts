@@ -53,7 +53,10 @@ export function compileAdmitted(admitted: AdmittedModule): CompiledModule {
 interface Guest {
   readonly exports: Readonly<Record<string, unknown>>;
   readonly fuel: WasmGlobal<bigint>;
+  /** What calls to the host may read and write: exported as `memory` (WASI preview 1). */
   readonly memory: WasmMemory | null;
+  /** The module's memory whatever it calls it, for the bill (X-16). */
+  readonly accounted: WasmMemory | null;
   readonly memoryDenied: () => boolean;
 }
 
@@ -67,10 +70,12 @@ function globalOf<T extends number | bigint>(exports: Guest['exports'], name: st
 function instantiate({ admitted, module, wasi }: CompiledModule): Guest {
   const { exports } = new wasmApi.Instance(module, wasi.imports);
   const denied = globalOf<number>(exports, admitted.memoryDeniedExport);
+  const memoryNamed = (name: string) => (exports[name] instanceof wasmApi.Memory ? exports[name] : null);
   return {
     exports,
     fuel: globalOf<bigint>(exports, admitted.fuelExport),
-    memory: exports['memory'] instanceof wasmApi.Memory ? exports['memory'] : null,
+    memory: memoryNamed('memory'),
+    accounted: admitted.memoryExport === null ? null : memoryNamed(admitted.memoryExport),
     memoryDenied: () => denied.value !== 0,
   };
 }
@@ -171,7 +176,7 @@ export function runModule(compiled: CompiledModule, request: RunRequest, host: H
 
   const { ending, guest, context } = outcome;
   const fuelLeft = guest.fuel.value;
-  const memory = guest.memory === null ? null : new Uint8Array(guest.memory.buffer);
+  const memory = guest.accounted === null ? null : new Uint8Array(guest.accounted.buffer);
   const hash = request.hashMemory === true && memory !== null;
   return {
     exitCode: 'exitCode' in ending ? ending.exitCode : null,

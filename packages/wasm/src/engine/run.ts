@@ -25,6 +25,11 @@ export interface RunRequest {
 
 /** What a run used (X-16). */
 export interface WasmUsage {
+  /**
+   * Exact when the run ended by returning, exiting, running out of fuel or `unreachable`. Other traps
+   * and a full stack end it where the count is not written down: then it is what was counted up to
+   * some earlier call or loop, the same in every run, and `cpuMs` says how much was done.
+   */
   readonly fuel: bigint;
   readonly peakMemoryBytes: number;
   readonly wallMs: number;

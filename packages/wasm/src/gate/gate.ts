@@ -1,6 +1,7 @@
 /**
  * What a decoded module must keep before it is rewritten: the static caps (X-12) and the imports
- * that are offered (X-17). Caps of single functions are checked where those are scanned.
+ * that are offered (X-17). Caps on what is kept while decoding are checked there, caps of single
+ * functions where those are scanned.
  */
 import { HoldfastError } from '@holdfast/core';
 import type { OfferedImports } from '../admit.ts';
@@ -20,10 +21,7 @@ export function checkModule(module: WasmModule, offered: OfferedImports, limits:
       });
     }
   }
-  const functions = module.imports.length + module.functions.length;
-  if (functions > limits.functions) refuseLimit('functions', limits.functions, functions);
   if (module.globals > limits.globals) refuseLimit('globals', limits.globals, module.globals);
-  if (module.tables.length > limits.tables) refuseLimit('tables', limits.tables, module.tables.length);
   if (module.dataBytes > limits.dataBytes) refuseLimit('dataBytes', limits.dataBytes, module.dataBytes);
   for (const { initial } of module.tables) {
     if (initial > limits.tableElements) refuseLimit('tableElements', limits.tableElements, initial);

@@ -18,11 +18,13 @@ const MAX_PREPAID = 64;
 /** V8's own limit (`kV8MaxWasmFunctionSize`), which a function inside our caps can reach by being metered. */
 const MAX_METERED_FUNCTION_BYTES = 7_654_321;
 
-const EXPORT_KIND = { function: 0, global: 3 } as const;
+const EXPORT_KIND = { function: 0, memory: 2, global: 3 } as const;
 
 export interface AddedExports {
   readonly fuel: string;
   readonly denied: string;
+  /** `null` when there is no memory. */
+  readonly memory: string | null;
   /** `null` when there is no start section. */
   readonly start: string | null;
 }
@@ -128,7 +130,7 @@ function writeGlobals(out: ByteWriter, module: WasmModule, range: Range | undefi
 }
 
 function writeExports(out: ByteWriter, module: WasmModule, range: Range | undefined, added: AddedExports): void {
-  out.u32(module.exports.length + (added.start === null ? 2 : 3));
+  out.u32(module.exports.length + 2 + (added.memory === null ? 0 : 1) + (added.start === null ? 0 : 1));
   if (range !== undefined) out.copy(module.bytes, afterCount(module.bytes, range), range.end);
   const append = (name: string, kind: number, index: number) => {
     out.name(name);
@@ -137,6 +139,7 @@ function writeExports(out: ByteWriter, module: WasmModule, range: Range | undefi
   };
   append(added.fuel, EXPORT_KIND.global, module.globals);
   append(added.denied, EXPORT_KIND.global, module.globals + 1);
+  if (added.memory !== null) append(added.memory, EXPORT_KIND.memory, 0);
   if (added.start !== null) append(added.start, EXPORT_KIND.function, module.start!); // Named only when there is one.
 }
 

@@ -38,7 +38,7 @@ async function fetchSource(name: string, directory: string): Promise<string> {
     run('/usr/bin/apt-get', [...options, '-qq', ...args], { cwd: directory, timeout: FETCH_TIMEOUT_MS });
   await aptGet('update');
   await aptGet('source', '--download-only', name);
-  const archive = (await readdir(directory)).find((file) => /\.orig\.tar\.[gx]z$/u.test(file));
+  const archive = (await readdir(directory)).find((file) => /\.orig\.tar\.(?:gz|xz|bz2)$/u.test(file));
   if (archive === undefined) throw new Error(`Debian has no source archive of ${name}`);
   return at(archive);
 }

@@ -57,4 +57,12 @@ export const GOLDEN_FUEL: Readonly<Record<string, GoldenFuel>> = {
     moduleSha256: '3e9341a2ed96b085683cdcff2536abd50aee8270e9553db5e0b00cf8224e3f9f',
     fuel: 64_370_074n,
   },
+  zlib: {
+    moduleSha256: 'd4ba1a3538839a640b697608fe2a0f7b73e5b130e9d98fbe900cf98d472045e4',
+    fuel: 367_902_797n,
+  },
+  images: {
+    moduleSha256: 'c63df3f61a30dea4a3e3d972dc0bf0e3297491fd714e24d625bd666243253ecf',
+    fuel: 17_942_683n,
+  },
 };

@@ -1,7 +1,7 @@
 /**
  * The programs of the corpus, by name: what each is built from, and how much work it is given. Those
- * in C and Rust and AssemblyScript are ours; SQLite and Lua are Debian's sources, as they are, with a
- * `main` of ours. None knows of the meter.
+ * in C and Rust and AssemblyScript are ours; SQLite, Lua, zlib and the image codecs of stb are Debian's
+ * sources, as they are, with a `main` of ours. None knows of the meter.
  */
 
 export type Language = 'c' | 'rust' | 'assemblyscript';
@@ -50,6 +50,17 @@ const LUA: DebianSource = {
   files: LUA_PARTS.split(' ').map((part) => `src/${part}.c`),
   includeDirectory: 'src',
 };
+
+const ZLIB_PARTS = 'adler32 compress crc32 deflate inffast inflate inftrees trees uncompr zutil';
+const ZLIB: DebianSource = {
+  package: 'zlib',
+  prepare: [],
+  files: ZLIB_PARTS.split(' ').map((part) => `${part}.c`),
+  includeDirectory: '.',
+};
+
+/** Headers only. */
+const STB: DebianSource = { package: 'libstb', prepare: [], files: [], includeDirectory: '.' };
 
 const c = (name: string, testArgument: string, benchArgument: string): CorpusProgram => ({
   name,
@@ -100,6 +111,8 @@ export const CORPUS: readonly CorpusProgram[] = [
     testArgument: '1',
     benchArgument: '3',
   },
+  { name: 'zlib', language: 'c', source: 'ports/zlib.c', debian: ZLIB, testArgument: '1', benchArgument: '2' },
+  { name: 'images', language: 'c', source: 'ports/images.c', debian: STB, testArgument: '1', benchArgument: '8' },
   { name: 'words', language: 'rust', source: 'rust/words.rs', testArgument: '2', benchArgument: '20' },
   {
     name: 'mandelbrot',
