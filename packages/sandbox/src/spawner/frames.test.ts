@@ -29,6 +29,9 @@ function header(length: number, kindByte: number): Buffer {
   return bytes;
 }
 
+const plain = (all: readonly { kind: number; run: number; payload: Uint8Array }[]) =>
+  all.map((one) => [one.kind, one.run, [...one.payload]]);
+
 describe('FrameDecoder', () => {
   it('X-07: gives back every frame, however the bytes are cut', () => {
     fc.assert(
@@ -36,8 +39,6 @@ describe('FrameDecoder', () => {
         const bytes = Buffer.concat(frames.map((one) => encodeFrame(one.kind, one.run, one.payload)));
         const decoder = new FrameDecoder();
         const decoded = pieces(bytes, cuts).flatMap((piece) => decoder.push(piece) ?? assert.fail('refused'));
-        const plain = (all: readonly { kind: number; run: number; payload: Uint8Array }[]) =>
-          all.map((one) => [one.kind, one.run, [...one.payload]]);
         assert.deepEqual(plain(decoded), plain(frames));
       }),
     );
