@@ -28,10 +28,18 @@ import {
   summarise,
 } from './evidence-summary.ts';
 import type { SealedEvidence } from './seal-evidence.ts';
-import { dayOf, exists, folderOf, listDays, names, readStatement, requireBundleId } from './store-layout.ts';
+import {
+  dayOf,
+  exists,
+  folderOf,
+  listDays,
+  names,
+  PENDING_DIRECTORY,
+  readStatement,
+  requireBundleId,
+} from './store-layout.ts';
 import { inspectBundle, type EvidenceKeys } from './verify-bundle.ts';
 
-const PENDING = 'pending';
 const BUNDLE_FILE = 'bundle.dsse.json';
 const PENDING_SUFFIX = '.dsse.json';
 const DAY_MS = 86_400_000;
@@ -110,7 +118,7 @@ class DirectoryEvidenceStore implements EvidenceStore {
       if (Buffer.compare(existing, bytes) !== 0) throw conflict();
       return;
     }
-    await this.#makeDirectories([PENDING]);
+    await this.#makeDirectories([PENDING_DIRECTORY]);
     await this.#sweep();
     await writeDurably(pending, bytes, this.#modes);
   }
@@ -135,7 +143,7 @@ class DirectoryEvidenceStore implements EvidenceStore {
       if (errnoOf(error) !== 'ENOENT' || !(await exists(path))) throw error;
     }
     await syncDirectory(folder);
-    await syncDirectory(join(this.directory, PENDING));
+    await syncDirectory(join(this.directory, PENDING_DIRECTORY));
     return path;
   }
 
@@ -147,9 +155,9 @@ class DirectoryEvidenceStore implements EvidenceStore {
   async listPending(): Promise<{ pending: SealedEvidence[]; findings: IntegrityFinding[] }> {
     const pending: SealedEvidence[] = [];
     const findings: IntegrityFinding[] = [];
-    for (const name of await names(join(this.directory, PENDING))) {
+    for (const name of await names(join(this.directory, PENDING_DIRECTORY))) {
       if (name.endsWith(TEMPORARY_SUFFIX)) continue; // never became a bundle: its writer did not finish
-      const path = join(this.directory, PENDING, name);
+      const path = join(this.directory, PENDING_DIRECTORY, name);
       const read = await this.#inspect(path, name.slice(0, -PENDING_SUFFIX.length));
       if (read === undefined) continue; // published meanwhile
       if ('finding' in read) findings.push(read.finding);
@@ -206,7 +214,7 @@ class DirectoryEvidenceStore implements EvidenceStore {
 
   #pendingPath(bundleId: string): string {
     requireBundleId(bundleId);
-    return join(this.directory, PENDING, `${bundleId}${PENDING_SUFFIX}`);
+    return join(this.directory, PENDING_DIRECTORY, `${bundleId}${PENDING_SUFFIX}`);
   }
 
   /** Makes `parts` below the store, each durable in the one above; @returns the last */
@@ -232,8 +240,9 @@ class DirectoryEvidenceStore implements EvidenceStore {
   async #sweep(): Promise<void> {
     if (this.#swept) return;
     this.#swept = true;
-    for (const name of await names(join(this.directory, PENDING))) {
-      if (name.startsWith('.') && name.endsWith(TEMPORARY_SUFFIX)) await unlink(join(this.directory, PENDING, name));
+    for (const name of await names(join(this.directory, PENDING_DIRECTORY))) {
+      if (name.startsWith('.') && name.endsWith(TEMPORARY_SUFFIX))
+        await unlink(join(this.directory, PENDING_DIRECTORY, name));
     }
   }
 

@@ -7,6 +7,9 @@ import { parseStatement } from './build-statement.ts';
 import { errnoOf } from './durable-files.ts';
 import type { Statement } from './statement.ts';
 
+/** Below the store: what is sealed and not yet in its place. */
+export const PENDING_DIRECTORY = 'pending';
+
 /** What the bundle says, without verifying its signature: good for finding it, not for believing it. */
 export function readStatement(bytes: Uint8Array): Statement {
   // decodeEnvelope checked the base64.

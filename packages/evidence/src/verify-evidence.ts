@@ -9,6 +9,7 @@ import { HoldfastError, isHoldfastError, UUID_V7_PATTERN } from '@holdfast/core'
 import { keyIdOf, MAX_ENVELOPE_BYTES, parseVerifierKey, verifyCheckpoint } from '@holdfast/crypto';
 import { bundleIdIn, bundlePath, kitInvalid, leadsTo, parseKitKeys, parseKitProof, proofPath } from './auditor-kit.ts';
 import { errnoOf, readRegularFile } from './durable-files.ts';
+import { PENDING_DIRECTORY } from './store-layout.ts';
 import { type EvidenceKeys, inspectBundle, type VerificationStep } from './verify-bundle.ts';
 
 const BUNDLE_SUFFIX = '.dsse.json';
@@ -87,12 +88,31 @@ async function verifyFolder(report: Report, directory: string, keys: EvidenceKey
     if (found.length === 0) throw kitInvalid('no bundle in the folder: an empty folder proves nothing');
     return { value: found, detail: `${found.length} bundles` };
   });
-  for (const path of paths) await verifyFile(report, path, `${relative(directory, path)}: `, keys);
+  for (const path of paths) {
+    const read = (): Promise<Uint8Array | undefined> => readWhereItIs(directory, path);
+    await verifyFile(report, path, `${relative(directory, path)}: `, keys, read);
+  }
 }
 
-async function verifyFile(report: Report, path: string, prefix: string, keys: EvidenceKeys): Promise<Uint8Array> {
+/** A host that is at work publishes its pending bundles by rename: one that is gone lies under its date by now. */
+async function readWhereItIs(directory: string, path: string): Promise<Uint8Array | undefined> {
+  const bytes = await readRegularFile(path, MAX_ENVELOPE_BYTES);
+  if (bytes !== undefined || dirname(path) !== join(directory, PENDING_DIRECTORY)) return bytes;
+  const published = (await listBundles(directory)).find(
+    (other) => other !== path && idInPath(other) === idInPath(path),
+  );
+  return published === undefined ? undefined : readRegularFile(published, MAX_ENVELOPE_BYTES);
+}
+
+async function verifyFile(
+  report: Report,
+  path: string,
+  prefix: string,
+  keys: EvidenceKeys,
+  read = (): Promise<Uint8Array | undefined> => readRegularFile(path, MAX_ENVELOPE_BYTES),
+): Promise<Uint8Array> {
   const bytes = await report.step(`${prefix}file`, async () => {
-    const value = await readRegularFile(path, MAX_ENVELOPE_BYTES);
+    const value = await read();
     if (value === undefined) throw kitInvalid('the bundle is gone');
     return { value, detail: `${value.length} bytes` };
   });
