@@ -142,7 +142,7 @@ class Run {
   }
 
   /** From taking a slot to the last frame. @throws what the client is told instead */
-  async live({ compiled, pool }: PreparedProfile): Promise<void> {
+  async live({ compiled, layers, pool }: PreparedProfile): Promise<void> {
     const { argv, cwd, env, timeoutMs, killAfterMs = DEFAULT_KILL_AFTER_MS } = this.#job;
     const table = planJob(compiled, {
       argv,
@@ -213,7 +213,7 @@ class Run {
       },
       // What a slot shows was read from /proc; for the rest the launcher compared the kernel's answer
       // to every step, and would have reported the first that differed and not gone on.
-      layers: compiled.layers.filter((layer) => (isReadBack(layer) ? slot.verified.includes(layer) : true)),
+      layers: layers.filter((layer) => !isReadBack(layer) || slot.verified.includes(layer)),
       profileHash: compiled.hash,
       stdoutBytes: this.#pumps[0]?.seenBytes ?? 0,
       stderrBytes: this.#pumps[1]?.seenBytes ?? 0,

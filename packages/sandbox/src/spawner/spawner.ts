@@ -51,6 +51,8 @@ export interface SpawnerOptions {
 /** A profile, ready. */
 export interface PreparedProfile {
   readonly compiled: CompiledProfile;
+  /** Those of `compiled` that this host has: what a run may claim (X-04). */
+  readonly layers: readonly SandboxLayer[];
   readonly pool: SlotPool;
 }
 
@@ -145,7 +147,8 @@ export class Spawner implements AsyncDisposable {
 
   #prepare(profile: SandboxProfile): PreparedProfile {
     const user = profile.user === DEFAULT_SANDBOX_PROFILE.user ? this.#defaultUser : this.#findUser(profile.user);
-    for (const { layer, available, reason, fix } of this.#layersFor(user)) {
+    const states = this.#layersFor(user);
+    for (const { layer, available, reason, fix } of states) {
       if (available || !profile.require.includes(layer)) continue;
       throw new HoldfastError(`this host has no ${layer}`, {
         code: 'ERR_SANDBOX_MISSING', // X-04
@@ -183,7 +186,8 @@ export class Spawner implements AsyncDisposable {
         fields: { layer: wanted },
       });
     };
-    return { compiled, pool: new SlotPool(open) };
+    const here = new Set(states.filter(({ available }) => available).map(({ layer }) => layer));
+    return { compiled, layers: compiled.layers.filter((layer) => here.has(layer)), pool: new SlotPool(open) };
   }
 
   #findUser(name: string): SandboxUser {

@@ -17,6 +17,9 @@ import {
   planSlot,
   readHostView,
 } from '../../src/index.ts';
+import { encodeTable, type TableSteps } from '../../src/launcher/job-table.ts';
+import { SLOT_TABLE_ADDRESS } from '../../src/launcher/memory.ts';
+import { setUpSteps } from '../../src/plan-job.ts';
 import type { Architecture } from '../../src/seccomp/syscall-table.ts';
 
 /** A number that no user of the machine has. */
@@ -36,9 +39,11 @@ export interface SlotOptions {
   readonly env?: Record<string, string>;
   /** Called when the command has written something; the channel is the spawner's end of descriptor 3. */
   readonly whileRunning?: (channel: Duplex, bubblewrap: ChildProcess) => void;
+  /** Other steps than those of the profile; their names and number MUST stay. */
+  readonly tamper?: (steps: TableSteps) => TableSteps;
 }
 
-function compileTestProfile(profile: object = {}): CompiledProfile {
+export function compileTestProfile(profile: object = {}): CompiledProfile {
   return compileProfile(SandboxProfileSchema.parse({ name: 'test', ...profile }), {
     architecture: ARCHITECTURE,
     landlockAbi: 7,
@@ -48,7 +53,7 @@ function compileTestProfile(profile: object = {}): CompiledProfile {
 export async function runInSlot(
   t: { after(fn: () => void): void },
   argv: readonly [string, ...string[]],
-  { profile, cwd, env, whileRunning }: SlotOptions = {},
+  { profile, cwd, env, whileRunning, tamper = (steps) => steps }: SlotOptions = {},
 ): Promise<SlotRun> {
   const compiled = compileTestProfile(profile);
   const directory = temporaryDirectory(t);
@@ -90,7 +95,7 @@ export async function runInSlot(
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
   };
-  channel.write(slot.table);
+  channel.write(encodeTable(tamper(setUpSteps(compiled, true)), ARCHITECTURE, SLOT_TABLE_ADDRESS));
   jobs.write(planJob(compiled, given));
   if (whileRunning !== undefined) stdout.once('data', () => whileRunning(channel, child));
   const [out, err, bytes] = await output;
