@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SANDBOX_LAYERS, SandboxProfileSchema } from '@holdfast/policy';
 import { hasCode } from '@holdfast/core';
 import { needs } from '@holdfast/testing';
-import { openSandbox, type SandboxRun } from '../../src/index.ts';
+import { openSandbox } from '../../src/index.ts';
 import { SpawnerClient } from '../../src/client/spawner-client.ts';
 import { readHierarchies } from '../../src/cgroup/control-groups.ts';
 import { parseGroupName } from '../../src/cgroup/group-name.ts';
