@@ -87,7 +87,7 @@ describe('the list of attempts', () => {
   const names = [...ATTEMPTS, ...X64_ATTEMPTS].map(({ name }) => name);
 
   it('X-05: is that of the attack program', () => {
-    const sources = ['files', 'network', 'processes', 'kernel', 'code', 'bombs'];
+    const sources = ['files', 'network', 'processes', 'kernel', 'code', 'bombs', 'machinery'];
     const text = sources.map((name) => readFileSync(join(import.meta.dirname, `${name}.c`), 'utf8')).join('');
     const offered = [...text.matchAll(/^ {4}\{"([a-z0-9-]+)", \w+\},$/gm)].map(([, name = '']) => name);
     assert.deepEqual(names.toSorted(), offered.toSorted());

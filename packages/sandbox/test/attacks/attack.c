@@ -8,7 +8,8 @@
 #define INITIAL_PID_NAMESPACE "pid:[4026531836]"
 
 static const struct attempt *const TABLES[] = {FILE_ATTEMPTS,   NETWORK_ATTEMPTS, PROCESS_ATTEMPTS,
-                                               KERNEL_ATTEMPTS, CODE_ATTEMPTS,    BOMB_ATTEMPTS};
+                                               KERNEL_ATTEMPTS, CODE_ATTEMPTS,    BOMB_ATTEMPTS,
+                                               MACHINERY_ATTEMPTS};
 
 int outcome(long result) { return result == -1 ? errno : 0; }
 

@@ -31,7 +31,7 @@ struct attempt {
 };
 
 extern const struct attempt FILE_ATTEMPTS[], NETWORK_ATTEMPTS[], PROCESS_ATTEMPTS[], KERNEL_ATTEMPTS[], CODE_ATTEMPTS[],
-    BOMB_ATTEMPTS[];
+    BOMB_ATTEMPTS[], MACHINERY_ATTEMPTS[];
 
 /* 0 for anything but -1. */
 int outcome(long result);

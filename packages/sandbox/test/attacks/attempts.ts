@@ -8,6 +8,8 @@ import type { SandboxLayer, SandboxProfile } from '@holdfast/policy';
 export type Control =
   /** As the user that confined commands run as. */
   | 'user'
+  /** As that user, with an open descriptor more than the standard ones. */
+  | 'user-inheriting'
   | 'root'
   /** Root in mount, pid and UTS namespaces made for this one attempt, with a `/proc` that may be written. */
   | 'root-apart';
@@ -146,6 +148,29 @@ export const ATTEMPTS: readonly Attempt[] = [
   ...attempts('user', ['seccomp'], REFUSED, 'share-executable-memory exec-memfd'),
   ...attempts('user', ['landlock-files', 'mount-namespace'], ['EACCES'], 'exec-dropped exec-dropped-script'),
   ...attempts('user', ['mount-namespace'], ['EPERM'], 'load-dropped map-dropped'),
+
+  // What a sandbox is made of. Its streams are pipes, of which the launcher closes everything else.
+  ...attempts('user', [], ['ENOTSOCK'], 'pass-descriptor'),
+  ...attempts('root', ['pid-namespace', 'landlock-scope'], ['ENOTSOCK'], 'signal-peer'),
+  ...attempts('user-inheriting', [], ['EBADF'], 'use-inherited'),
+  ...attempts(
+    'root',
+    ['landlock-files', 'pid-namespace'],
+    HIDDEN,
+    'list-descriptors-of-init open-status-channel-of-init',
+  ),
+  ...attempts(
+    'user',
+    ['pid-namespace'],
+    [...HIDDEN, 'ESRCH'],
+    `open-root-of-victim list-descriptors-of-victim open-memory-of-victim read-environment-of-victim
+     signal-victim-by-io`,
+    { argument: 'victim' },
+  ),
+  ...attempts('user', VIEW, HIDDEN, 'read-through-own-root read-through-own-cwd open-terminal'),
+  ...attempts('root', VIEW, READ_ONLY, 'leave-group make-group'),
+  ...attempts('root', VIEW, HIDDEN, 'read-kernel-symbols read-keys'),
+  ...attempts('user', ['rlimits', 'capabilities'], REFUSED, 'raise-core-limit'),
 
   // Too much
   ...attempts('user', ['rlimits', 'cgroup'], ['EAGAIN'], 'fork-bomb thread-bomb'),

@@ -74,7 +74,7 @@ function requireLabHost(): void {
 
 function buildProgram(): void {
   mkdirSync(HERE, { recursive: true, mode: 0o755 });
-  const sources = ['attack', 'files', 'network', 'processes', 'kernel', 'code', 'bombs'];
+  const sources = ['attack', 'files', 'network', 'processes', 'kernel', 'code', 'bombs', 'machinery'];
   const options = ['-Wall', '-Wextra', '-Werror', '-O1', '-pthread', '-o', PROGRAM];
   execFileSync('/usr/bin/clang-19', [...options, ...sources.map((name) => join(import.meta.dirname, `${name}.c`))]);
   copyFileSync(PROGRAM, `${PROGRAM}-setuid`);
@@ -113,7 +113,8 @@ function controlPrefix(control: Control, { uid, gid }: Ids): string[] {
   if (control === 'root') return [];
   if (control === 'root-apart')
     return ['/usr/bin/unshare', '--mount', '--uts', '--pid', '--fork', '--mount-proc', '--'];
-  return ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'];
+  const user = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'];
+  return control === 'user' ? user : [...user, '/bin/sh', '-c', 'exec "$@" 3</dev/null', 'sh'];
 }
 
 /** From what the program printed, or how it ended. */
