@@ -21,11 +21,11 @@ export const LAYERS: readonly Layer[] = [
   },
   { packages: ['change', 'api'], because: 'what is built of those domains: the transaction, and the wire contracts' },
   {
-    packages: ['host-linux', 'host-sim', 'store', 'sandbox'],
-    because: 'adapters to a machine, a kernel or a database; replaceable',
+    packages: ['host-linux', 'host-sim', 'store', 'sandbox', 'scan', 'runbook'],
+    because: 'adapters to a machine, a kernel, a database or a source tree; replaceable',
   },
   {
-    packages: ['guard', 'compliance', 'wasm-runner'],
+    packages: ['guard', 'compliance', 'wasm-runner', 'gate'],
     because: 'capabilities; they meet in an app, never in each other',
   },
   { packages: ['agent', 'server', 'lab'], because: 'services that run capabilities' },

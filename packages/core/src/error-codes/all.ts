@@ -7,6 +7,7 @@ import { COMPLIANCE_ERRORS } from './compliance.ts';
 import { CORE_ERRORS } from './core.ts';
 import { CRYPTO_ERRORS } from './crypto.ts';
 import { EVIDENCE_ERRORS } from './evidence.ts';
+import { GATE_ERRORS } from './gate.ts';
 import { GUARD_ERRORS } from './guard.ts';
 import { HOST_ERRORS } from './host.ts';
 import { LAB_ERRORS } from './lab.ts';
@@ -30,6 +31,7 @@ export const ERROR_CODES = {
   ...SANDBOX_ERRORS,
   ...WASM_ERRORS,
   ...COMPLIANCE_ERRORS,
+  ...GATE_ERRORS,
   ...AGENT_ERRORS,
   ...STORE_ERRORS,
   ...SERVER_ERRORS,
