@@ -124,6 +124,9 @@ const DEBIAN_PACKAGES = [
   { name: 'qemu-user', command: 'qemu-aarch64', purpose: 'running the launcher for ARM in tests', wantedBy: ['test'] },
   { name: 'firejail', command: 'firejail', purpose: 'a peer to measure against', wantedBy: ['bench'] },
   { name: 'runc', command: 'runc', purpose: 'a peer to measure against', wantedBy: ['bench'] },
+  { name: 'golang-go', command: 'go', purpose: 'gating a Go repository in tests', wantedBy: ['test'] },
+  { name: 'cargo', command: 'cargo', purpose: 'gating a Rust repository in tests', wantedBy: ['test'] },
+  { name: 'python3-pytest', command: 'pytest-3', purpose: 'gating a Python repository in tests', wantedBy: ['test'] },
   {
     name: 'git',
     command: 'git',
