@@ -1,0 +1,56 @@
+/**
+ * The board as data: what the records say about freezes and packets (R-02). `derive-board.ts` makes
+ * it; whether a packet's evidence is good is `evidence/`.
+ */
+import type { Gate } from '../gate-file/gate-schema.ts';
+import type { Source } from '../records/run-record.ts';
+import type { RecordOf } from '../records/statements.ts';
+import type { PacketState, Review } from './states.ts';
+
+/** One revision of the gate file (R-03). */
+export interface Freeze {
+  readonly revision: number;
+  readonly index: number;
+  readonly at: string;
+  readonly gate: Gate;
+  readonly policyDigest: string;
+  /** By packet id: of everything that defines it. */
+  readonly packetDigests: ReadonlyMap<string, string>;
+  /** By command id. */
+  readonly commandDigests: ReadonlyMap<string, string>;
+}
+
+export interface PacketStanding {
+  readonly id: string;
+  readonly state: PacketState;
+  readonly review: Review;
+  /** Where its work began; whoever committed since is an author (R-13). */
+  readonly startedSource: Source | null;
+  readonly startedAt: string | null;
+  /** What was submitted: the source its evidence is judged at. `null` unless DONE. */
+  readonly submittedSource: Source | null;
+  readonly submittedIndex: number | null;
+  /** The newest start, submission, review or invalidation. */
+  readonly changedAt: string | null;
+  /** Since it was last submitted, in order; different people. */
+  readonly approvals: readonly RecordOf<'packet-review'>[];
+  /** Why it is not further on, for people. */
+  readonly note: string | null;
+}
+
+/** A record that is well signed but was not legal when it was appended; it moves nothing, and no verdict is good while it stands. */
+export interface IllegalRecord {
+  readonly index: number;
+  /** `R-05` */
+  readonly rule: string;
+  readonly text: string;
+}
+
+export interface Board {
+  /** `null` before the first freeze: nothing is decided by a file that is not frozen. */
+  readonly freeze: Freeze | null;
+  readonly freezes: readonly Freeze[];
+  /** In the order of the frozen gate file. */
+  readonly packets: ReadonlyMap<string, PacketStanding>;
+  readonly illegal: readonly IllegalRecord[];
+}
