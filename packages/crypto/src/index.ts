@@ -32,6 +32,7 @@ export {
   signerFromSeed,
   verifyEd25519,
 } from './ed25519.ts';
+export { GrowingTree } from './growing-tree.ts';
 export { generateSigner, loadSigner } from './key-file.ts';
 export { isKeyValidAt, type KeyValidity } from './key-validity.ts';
 export {
