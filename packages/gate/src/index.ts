@@ -5,3 +5,7 @@ export * from './records/statements.ts';
 export * from './log/gate-log.ts';
 export * from './verdict/assessment.ts';
 export * from './run/runner.ts';
+export type { GateProblem } from './gate-file/gate-problem.ts';
+export { commandDigest, packetDigest } from './gate-file/definition-digest.ts';
+export { lintGate } from './gate-file/lint-gate.ts';
+export { type ParsedGate, parseGate } from './gate-file/parse-gate.ts';

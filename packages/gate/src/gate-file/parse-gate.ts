@@ -1,0 +1,99 @@
+/**
+ * From the text of a gate file to a gate (R-01). Everything that is wrong is reported at once: what the
+ * schema says, and what the lint rules say about those sections whose shape is right.
+ */
+import { sha256Hex } from '@holdfast/crypto';
+import type { z } from 'zod';
+import { formatPath, type GatePath, type GateProblem, type LintProblem } from './gate-problem.ts';
+import { type Gate, GateSchema } from './gate-schema.ts';
+import { lintSections } from './lint-gate.ts';
+import { readYaml, type YamlSource } from './yaml-source.ts';
+
+/** A freeze record holds the file's text whole and takes no more than this. */
+const MAX_GATE_CHARS = 4_000_000;
+/** Nobody reads more, and each costs a search for its line. */
+const MAX_PROBLEMS = 1_000;
+
+export interface ParsedGate {
+  /** `null` as soon as there is one error: a gate that may not mean what it says is not used. */
+  readonly gate: Gate | null;
+  /** SHA-256 of the text's UTF-8, hex. */
+  readonly digest: string;
+  /** In the order of the file. */
+  readonly problems: readonly GateProblem[];
+}
+
+/** Never throws. */
+export function parseGate(text: string): ParsedGate {
+  const digest = sha256Hex(text);
+  const whole = (message: string, line: number | null = null): GateProblem => ({
+    path: '',
+    line,
+    rule: 'R-01',
+    severity: 'error',
+    message,
+  });
+  if (text.length > MAX_GATE_CHARS) {
+    return {
+      gate: null,
+      digest,
+      problems: [whole(`the file is longer than ${MAX_GATE_CHARS} characters; split the gate`)],
+    };
+  }
+  if (!text.isWellFormed()) return { gate: null, digest, problems: [whole('the file is not UTF-8; save it as UTF-8')] };
+  const source = readYaml(text);
+  if (source.problems.length > 0) {
+    return { gate: null, digest, problems: source.problems.map(({ message, line }) => whole(message, line)) };
+  }
+  const parsed = GateSchema.safeParse(source.value);
+  const found = parsed.success
+    ? lintSections(parsed.data)
+    : [...parsed.error.issues.flatMap(problemsOf), ...lintSections(soundSections(source.value))];
+  const usable = parsed.success && found.every(({ severity }) => severity !== 'error');
+  return { gate: usable ? parsed.data : null, digest, problems: placed(found, source) };
+}
+
+/** The sections whose own shape is right: they can be linted although others are broken. */
+function soundSections(value: unknown): Partial<Gate> {
+  const sections: Record<string, unknown> = {};
+  if (typeof value === 'object' && value !== null) {
+    for (const [name, schema] of Object.entries(GateSchema.shape)) {
+      const parsed = schema.safeParse((value as Record<string, unknown>)[name]);
+      if (parsed.success) sections[name] = parsed.data;
+    }
+  }
+  return sections;
+}
+
+function problemsOf(issue: z.core.$ZodIssue): LintProblem[] {
+  const path = issue.path.filter((part) => typeof part !== 'symbol');
+  const problem = (message: string, at: GatePath = path): LintProblem => ({
+    path: at,
+    rule: 'R-01',
+    severity: 'error',
+    message,
+  });
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => problem('is not a known key; correct its spelling or remove it', [...path, key]));
+  }
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return [problem('is missing')];
+  }
+  return [problem(issue.message)];
+}
+
+function placed(found: readonly LintProblem[], source: YamlSource): GateProblem[] {
+  const problems = found.slice(0, MAX_PROBLEMS).map(({ path, rule, severity, message }): GateProblem => ({
+    path: formatPath(path),
+    line: source.lineOf(path),
+    rule,
+    severity,
+    message,
+  }));
+  if (found.length > MAX_PROBLEMS) {
+    const rest = found.slice(MAX_PROBLEMS);
+    const severity = rest.some((problem) => problem.severity === 'error') ? 'error' : 'warning';
+    problems.push({ path: '', line: null, rule: 'R-01', severity, message: `and ${rest.length} more` });
+  }
+  return problems.toSorted((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
+}
