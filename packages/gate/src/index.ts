@@ -9,3 +9,7 @@ export type { GateProblem } from './gate-file/gate-problem.ts';
 export { commandDigest, packetDigest } from './gate-file/definition-digest.ts';
 export { lintGate } from './gate-file/lint-gate.ts';
 export { type ParsedGate, parseGate } from './gate-file/parse-gate.ts';
+export * from './board/board.ts';
+export { deriveBoard, freezeOf } from './board/derive-board.ts';
+export { isApproved, type Refusal, refuseFreeze, refuseTransition } from './board/rules.ts';
+export { refuseReview, type ReviewContext } from './review/refuse-review.ts';

@@ -34,7 +34,9 @@ export interface PacketStanding {
   readonly changedAt: string | null;
   /** Since it was last submitted, in order; different people. */
   readonly approvals: readonly RecordOf<'packet-review'>[];
-  /** Why it is not further on, for people. */
+  /** While PENDING: the predecessors that are not approved. */
+  readonly waitsFor: readonly string[];
+  /** Why it was sent back, blocked or started again; for people. */
   readonly note: string | null;
 }
 
