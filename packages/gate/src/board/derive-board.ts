@@ -151,8 +151,8 @@ class BoardFold {
   /** Applies a cell of the table; the caller has checked that it is legal. */
   #move(packet: string, event: PacketEvent, at: string, note: string | null): void {
     const standing = this.#packets.get(packet);
-    const next = standing && TRANSITIONS[standing.state][event];
-    if (standing === undefined || next == null) throw new TypeError(`${event} is not legal for packet ${packet}`);
+    const next = standing === undefined ? null : TRANSITIONS[standing.state][event];
+    if (standing === undefined || next === null) throw new TypeError(`${event} is not legal for packet ${packet}`);
     this.#set(packet, { ...next, changedAt: at, note });
     if (next.state === 'DONE') return;
     this.#set(packet, { submittedSource: null, submittedIndex: null, approvals: [] });

@@ -39,8 +39,8 @@ function* refusePeople(board: Board, review: PacketReview, { needsSecond }: Revi
   const isSecond = needsSecond && (packet.secondReviewer === null || packet.secondReviewer === person.id);
   if (person.id !== packet.reviewer && !(isSecond && person.roles.includes('reviewer')))
     yield { rule: 'R-13', reason: `the reviewer of packet ${packet.id} is ${packet.reviewer}, not ${person.id}` };
-  const own = person.git.map((email) => email.toLowerCase());
-  if (review.authors.some((email) => own.includes(email.toLowerCase())))
+  const own = new Set(person.git.map((email) => email.toLowerCase()));
+  if (review.authors.some((email) => own.has(email.toLowerCase())))
     yield { rule: 'R-13', reason: `${person.id} wrote a part of the change and does not review it` };
   const standing = board.packets.get(review.packet);
   if (review.decision === 'approve' && standing?.approvals.some(({ predicate }) => predicate.author === person.id))
@@ -49,7 +49,7 @@ function* refusePeople(board: Board, review: PacketReview, { needsSecond }: Revi
 
 function* refuseRecord(board: Board, review: PacketReview, { head, changed }: ReviewContext): Generator<Refusal> {
   const submitted = board.packets.get(review.packet)?.submittedSource;
-  if (submitted == null || !isSameSource(submitted, review.source))
+  if (submitted === undefined || submitted === null || !isSameSource(submitted, review.source))
     yield { rule: 'R-14', reason: 'it is not about the sources that were submitted' };
   if (review.source.dirtyFiles > 0)
     yield { rule: 'R-08', reason: `${review.source.dirtyFiles} files differ from the commit` };
