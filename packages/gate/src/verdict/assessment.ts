@@ -23,6 +23,7 @@ export interface AssessInput {
 /** Why a run does not count (R-08). */
 export const INVALIDITIES = [
   'interrupted',
+  'unannounced',
   'timed-out',
   'missing',
   'empty',
@@ -142,8 +143,11 @@ export interface VerdictView {
 }
 
 export interface Assessment {
-  readonly gate: Gate;
+  /** `null` before the first freeze: then the verdict is NO_GO, and there is nothing else to show. */
+  readonly gate: Gate | null;
+  /** 0 before the first freeze. */
   readonly revision: number;
+  /** Empty before the first freeze. */
   readonly policyDigest: string;
   readonly candidate: Source;
   readonly at: string;
