@@ -20,7 +20,11 @@ export interface LintProblem extends Pick<GateProblem, 'rule' | 'severity' | 'me
   readonly path: GatePath;
 }
 
-export function formatPath(path: GatePath): string {
+export function placeProblem({ path, rule, severity, message }: LintProblem, line: number | null): GateProblem {
+  return { path: formatPath(path), line, rule, severity, message };
+}
+
+function formatPath(path: GatePath): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
     return text === '' ? part : `${text}.${part}`;

@@ -6,7 +6,9 @@ import { z } from 'zod';
 
 /** Also names directories and stands in reports, so it has one spelling. */
 export const GATE_ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-const Id = z.string().regex(GATE_ID_PATTERN);
+const Id = z
+  .string()
+  .regex(GATE_ID_PATTERN, 'an id has 1 to 64 lower-case letters, digits, `.`, `_` or `-`, the first a letter or digit');
 const Text = z.string().trim().min(1).max(2_000);
 /** Calendar date, UTC: the whole day belongs to it. */
 export const DateSchema = z.iso.date();
@@ -143,7 +145,10 @@ const PersonSchema = z.strictObject({
   id: Id,
   name: Text,
   /** R-18: how to reach them: an e-mail address, a URL or a telephone number. */
-  contact: z.union([z.email(), z.url(), z.string().regex(/^\+[0-9 ]{6,20}$/)]),
+  contact: z.union(
+    [z.email(), z.url(), z.string().regex(/^\+[0-9 ]{6,20}$/)],
+    'is an e-mail address, a URL or a telephone number such as +41 44 000 00 00',
+  ),
   roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),
   /** SPKI PEM or base64 of the raw Ed25519 public key. More than one while a key is being replaced. */
   keys: z.array(z.string().min(1).max(1_000)).max(10).default([]),

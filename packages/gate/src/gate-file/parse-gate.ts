@@ -4,7 +4,7 @@
  */
 import { sha256Hex } from '@holdfast/crypto';
 import type { z } from 'zod';
-import { formatPath, type GatePath, type GateProblem, type LintProblem } from './gate-problem.ts';
+import { type GatePath, type GateProblem, type LintProblem, placeProblem } from './gate-problem.ts';
 import { type Gate, GateSchema } from './gate-schema.ts';
 import { lintSections } from './lint-gate.ts';
 import { readYaml, type YamlSource } from './yaml-source.ts';
@@ -23,16 +23,12 @@ export interface ParsedGate {
   readonly problems: readonly GateProblem[];
 }
 
+const whole = (message: string, line: number | null = null): GateProblem =>
+  placeProblem({ path: [], rule: 'R-01', severity: 'error', message }, line);
+
 /** Never throws. */
 export function parseGate(text: string): ParsedGate {
   const digest = sha256Hex(text);
-  const whole = (message: string, line: number | null = null): GateProblem => ({
-    path: '',
-    line,
-    rule: 'R-01',
-    severity: 'error',
-    message,
-  });
   if (text.length > MAX_GATE_CHARS) {
     return {
       gate: null,
@@ -93,7 +89,7 @@ function placed(found: readonly LintProblem[], source: YamlSource): GateProblem[
   if (found.length > MAX_PROBLEMS) {
     const rest = found.slice(MAX_PROBLEMS);
     const severity = rest.some((problem) => problem.severity === 'error') ? 'error' : 'warning';
-    problems.push({ path: '', line: null, rule: 'R-01', severity, message: `and ${rest.length} more` });
+    problems.push(placeProblem({ path: [], rule: 'R-01', severity, message: `and ${rest.length} more` }, null));
   }
   return problems.toSorted((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
 }

@@ -16,6 +16,9 @@ import {
 } from 'yaml';
 import type { GatePath } from './gate-problem.ts';
 
+/** One mistake may be complained about at every character that follows. */
+const MAX_PROBLEMS = 100;
+
 export interface YamlProblem {
   readonly line: number;
   readonly message: string;
@@ -47,19 +50,20 @@ export function readYaml(text: string): YamlSource {
       logLevel: 'error', // 'silent' would also hide that there is a second document
       lineCounter: lines,
     });
-    const problems: YamlProblem[] = [...document.errors, ...document.warnings].map(({ pos, code, message }) => ({
+    const complaints = [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS);
+    const problems: YamlProblem[] = complaints.map(({ pos, code, message }) => ({
       line: lineAt(pos[0]),
       message: code === 'MULTIPLE_DOCS' ? 'has more than one document; keep one' : `is not YAML 1.2: ${message}`,
     }));
     if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
       problems.push({ line: 1, message: 'says that it is another version of YAML than 1.2; remove the %YAML line' });
     }
-    for (const { node, message } of refusedNodes(document)) {
+    for (const { node, message } of refusedNodes(document).slice(0, MAX_PROBLEMS)) {
       problems.push({ line: lineAt(node.range?.[0]), message });
     }
     return {
       value: problems.length > 0 ? undefined : document.toJS({ maxAliasCount: 0 }),
-      problems,
+      problems: problems.toSorted((a, b) => a.line - b.line),
       lineOf: (path) => lineAt(offsetOf(document, path)),
     };
   } catch {
