@@ -79,17 +79,10 @@ function problemsOf(issue: z.core.$ZodIssue): LintProblem[] {
 }
 
 function placed(found: readonly LintProblem[], source: YamlSource): GateProblem[] {
-  const problems = found.slice(0, MAX_PROBLEMS).map(({ path, rule, severity, message }): GateProblem => ({
-    path: formatPath(path),
-    line: source.lineOf(path),
-    rule,
-    severity,
-    message,
-  }));
-  if (found.length > MAX_PROBLEMS) {
-    const rest = found.slice(MAX_PROBLEMS);
-    const severity = rest.some((problem) => problem.severity === 'error') ? 'error' : 'warning';
-    problems.push(placeProblem({ path: [], rule: 'R-01', severity, message: `and ${rest.length} more` }, null));
-  }
-  return problems.toSorted((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
+  const problems = found
+    .slice(0, MAX_PROBLEMS)
+    .map((problem) => placeProblem(problem, source.lineOf(problem.path)))
+    .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const rest = found.slice(MAX_PROBLEMS);
+  return rest.length === 0 ? problems : [...problems, whole(`there are ${rest.length} more; correct these first`)];
 }
