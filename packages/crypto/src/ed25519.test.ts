@@ -10,6 +10,7 @@ import {
   signerFromKeyObject,
   signerFromSeed,
   verifyEd25519,
+  verifyEd25519InPool,
 } from './ed25519.ts';
 import { isKeyValidAt } from './key-validity.ts';
 
@@ -30,6 +31,14 @@ describe('Ed25519', () => {
     assert.equal(Buffer.from(signer.publicKey).toString('hex'), RFC8032.publicKey);
     assert.equal(Buffer.from(signer.sign(hex(RFC8032.message))).toString('hex'), RFC8032.signature);
     assert.ok(verifyEd25519(hex(RFC8032.publicKey), hex(RFC8032.message), hex(RFC8032.signature)));
+  });
+
+  it('verifies in the pool as it does here', async () => {
+    const [key, message, signature] = [hex(RFC8032.publicKey), hex(RFC8032.message), hex(RFC8032.signature)];
+    assert.equal(await verifyEd25519InPool(key, message, signature), true);
+    assert.equal(await verifyEd25519InPool(key, hex('73'), signature), false);
+    assert.equal(await verifyEd25519InPool(key, message, signature.subarray(1)), false);
+    assert.equal(await verifyEd25519InPool(key.subarray(1), message, signature), false);
   });
 
   it('P-05: nothing but a whole signature by the key verifies', () => {

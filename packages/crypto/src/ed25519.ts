@@ -77,6 +77,23 @@ export function verifyEd25519(publicKey: Uint8Array, bytes: Uint8Array, signatur
   return key !== undefined && verify(null, bytes, key, signature);
 }
 
+/** As `verifyEd25519`, on the thread pool: for whoever has many signatures to verify and other things to do. */
+export async function verifyEd25519InPool(
+  publicKey: Uint8Array,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+  const key = importPublicKey(publicKey);
+  if (key === undefined) return false;
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  verify(null, bytes, key, signature, (error, isValid) => {
+    if (error === null) resolve(isValid);
+    else reject(error);
+  });
+  return promise;
+}
+
 /** SPKI PEM of a raw public key, as `openssl pkeyutl -pubin` reads it. */
 export function publicKeyPem(publicKey: Uint8Array): string {
   requireLength(publicKey);

@@ -15,4 +15,18 @@ describe('GrowingTree', () => {
       assert.deepEqual(Buffer.from(tree.root()), Buffer.from(rootOf(leaves)));
     }
   });
+  it('copies into a tree that grows on its own', () => {
+    const [first, second, third] = ['one', 'two', 'three'].map((text) => leafHash(Buffer.from(text))) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const tree = new GrowingTree();
+    tree.append(first);
+    const copy = tree.copy();
+    copy.append(second);
+    tree.append(third);
+    assert.deepEqual(Buffer.from(copy.root()), Buffer.from(rootOf([first, second])));
+    assert.deepEqual(Buffer.from(tree.root()), Buffer.from(rootOf([first, third])));
+  });
 });

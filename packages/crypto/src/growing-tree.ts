@@ -12,6 +12,14 @@ export class GrowingTree {
     return this.#size;
   }
 
+  /** One that grows on its own from here. */
+  copy(): GrowingTree {
+    const copy = new GrowingTree();
+    copy.#peaks.push(...this.#peaks);
+    copy.#size = this.#size;
+    return copy;
+  }
+
   append(leafHash: Uint8Array): void {
     let peak = { hash: leafHash, level: 0 };
     for (let last = this.#peaks.at(-1); last?.level === peak.level; last = this.#peaks.at(-1)) {
@@ -23,7 +31,7 @@ export class GrowingTree {
   }
 
   root(): Uint8Array {
-    const smallestFirst = this.#peaks.map(({ hash }) => hash).reverse();
+    const smallestFirst = this.#peaks.map(({ hash }) => hash).toReversed();
     const [smallest, ...larger] = smallestFirst;
     if (smallest === undefined) return emptyRoot();
     return larger.reduce((right, left) => nodeHash(left, right), smallest);

@@ -31,6 +31,7 @@ export {
   signerFromKeyObject,
   signerFromSeed,
   verifyEd25519,
+  verifyEd25519InPool,
 } from './ed25519.ts';
 export { GrowingTree } from './growing-tree.ts';
 export { generateSigner, loadSigner } from './key-file.ts';

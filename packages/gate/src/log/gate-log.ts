@@ -26,6 +26,15 @@ export interface KnownKey {
   readonly publicKey: Uint8Array;
 }
 
+/** The log as files have it, as of its head. */
+export interface LogBytes {
+  /** One envelope a line. */
+  readonly log: Uint8Array;
+  /** The signed head; empty for an empty log. */
+  readonly checkpoint: string;
+}
+
+/** Every implementation passes `describeGateLog` from `@holdfast/gate/conformance`. */
 export interface GateLog {
   readonly head: LogHead;
   /**
@@ -36,9 +45,14 @@ export interface GateLog {
   /**
    * Signs, appends and makes durable, all of `batch` or nothing. One writer at a time across processes:
    * waits for the lock, and refuses when the log grew under the caller (`ERR_GATE_LOG_MOVED`), whose
-   * decision may no longer hold.
+   * decision may no longer hold. A failure leaves this log, on disk and here, as it was.
+   *
+   * @throws `ERR_GATE_KEY` when the signer is not the author; `ERR_GATE_RULE` when a record would not count
+   * for another reason; `ERR_GATE_LOG_MOVED`; `ERR_GATE_LOG_WRITE`
    */
   append(batch: readonly NewRecord[], signer: Signer): Promise<readonly GateRecord[]>;
+  /** What was verified, byte for byte. */
+  bytes(): Promise<LogBytes>;
   /** Keeps `bytes` under their SHA-256, durably, before any record names them. Returns the hex digest. */
   putObject(bytes: Uint8Array): Promise<string>;
   /** @throws `ERR_GATE_OBJECT_MISSING`; `ERR_GATE_LOG_INVALID` when the bytes are not those of the digest */

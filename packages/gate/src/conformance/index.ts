@@ -1,0 +1,1 @@
+export { describeGateLog, type GateLogSubject } from './gate-log.ts';
