@@ -7,6 +7,8 @@ import type {
   EnrollmentToken,
   EvidenceDetail,
   EvidenceRow,
+  GateRow,
+  GateView,
   HostFinding,
   HostView,
   InclusionProof,
@@ -114,5 +116,7 @@ export const api = {
   evidenceDetail: (bundleId: string) => call<EvidenceDetail>('GET', `/evidence/${bundleId}`),
   inclusionProof: (bundleId: string) => call<InclusionProof>('GET', `/log/proof${query({ bundleId })}`),
   trust: () => call<TrustView>('GET', '/trust'),
+  gates: () => call<Page<GateRow>>('GET', '/gates'),
+  gate: (gate: string) => call<GateView>('GET', `/gates/${gate}`),
   createEnrollmentToken: () => call<EnrollmentToken>('POST', '/enrollment-tokens', {}),
 };

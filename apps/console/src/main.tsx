@@ -7,6 +7,7 @@ import { createConsoleRouter } from './router.tsx';
 import './style/base.css';
 import './style/parts.css';
 import './style/track.css';
+import './style/gate.css';
 
 const queryClient = new QueryClient({
   defaultOptions: {

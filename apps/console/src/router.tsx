@@ -5,6 +5,8 @@ import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect
 import { api, ApiError } from './api.ts';
 import { EvidenceListPage } from './pages/evidence-list.tsx';
 import { EvidencePage } from './pages/evidence.tsx';
+import { GatePage } from './pages/gate.tsx';
+import { GatesPage } from './pages/gates.tsx';
 import { HomePage } from './pages/home.tsx';
 import { HostPage } from './pages/host.tsx';
 import { HostsPage } from './pages/hosts.tsx';
@@ -52,6 +54,8 @@ const routes = [
   createRoute({ getParentRoute: () => shellRoute, path: '/', component: HomePage }),
   createRoute({ getParentRoute: () => shellRoute, path: '/hosts', component: HostsPage }),
   createRoute({ getParentRoute: () => shellRoute, path: '/hosts/$hostId', component: HostPage }),
+  createRoute({ getParentRoute: () => shellRoute, path: '/gates', component: GatesPage }),
+  createRoute({ getParentRoute: () => shellRoute, path: '/gates/$gate', component: GatePage }),
   createRoute({ getParentRoute: () => shellRoute, path: '/evidence', component: EvidenceListPage }),
   createRoute({
     getParentRoute: () => shellRoute,

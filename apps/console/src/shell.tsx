@@ -10,6 +10,7 @@ const PLACES = [
   { to: '/', name: 'Home' },
   { to: '/hosts', name: 'Hosts' },
   { to: '/evidence', name: 'Evidence' },
+  { to: '/gates', name: 'Gates' },
   { to: '/trust', name: 'Keys' },
 ] as const;
 
