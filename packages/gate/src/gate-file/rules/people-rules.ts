@@ -1,6 +1,6 @@
 /** Who does what, with which key: different people with different keys, who can be reached. */
 import type { LintProblem } from '../gate-problem.ts';
-import { parseGateKey } from '../gate-key.ts';
+import { parsePublicKey } from '../../records/keys.ts';
 import type { Gate, Packet, Person, ROLES } from '../gate-schema.ts';
 import { lintError, lintRule, lintWarning } from '../lint-rule.ts';
 
@@ -55,7 +55,7 @@ function* keysOf(people: readonly Person[]): Iterable<LintProblem> {
     }
     for (const [index, text] of keys.entries()) {
       const path = ['people', at, 'keys', index];
-      const key = parseGateKey(text);
+      const key = parsePublicKey(text);
       if (key === undefined) {
         yield lintError('R-13', path, 'is no Ed25519 public key: neither SPKI PEM nor base64 of 32 bytes');
         continue;
