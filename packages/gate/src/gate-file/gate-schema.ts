@@ -64,6 +64,7 @@ export const REPORT_FORMATS = [
   'node-test',
   'vitest-json',
   'pytest-junit',
+  'libtest',
   'sarif',
   'scan',
 ] as const;
