@@ -3,9 +3,8 @@
  * implementer, its reviewer, the milestone), for a source, at a moment (R-06, R-08, R-09, R-11). Total
  * and closed: what cannot be known counts as invalid, and every reason is given.
  */
-import { canonicalJson } from '@holdfast/core';
-import { sha256Hex } from '@holdfast/crypto';
 import { type GapTest, type GateCommand, TIER_CAP, TIERS } from '../gate-file/gate-schema.ts';
+import { mutationDigest } from '../gate-file/mutation-digest.ts';
 import type { Source } from '../records/run-record.ts';
 import { isSameSource } from '../records/same-source.ts';
 import { type EvidenceState, INVALIDITIES, type Invalidity } from '../verdict/assessment.ts';
@@ -171,9 +170,6 @@ function* gapFaults(
     if (!failsWhenMutated(index, attempt, gap, question)) yield 'gap-test-survives-mutation';
   }
 }
-
-/** SHA-256 of the mutation's canonical JSON, hex. What a patch file says is part of the source. */
-export const mutationDigest = ({ mutation }: GapTest): string => sha256Hex(canonicalJson(mutation));
 
 /** A mutation run is expected to fail; every other thing that makes a run invalid makes it no proof. */
 const EXPECTED_OF_MUTATIONS: ReadonlySet<Invalidity> = new Set<Invalidity>([
