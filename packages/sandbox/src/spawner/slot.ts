@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
+import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/core';
 import type { SandboxLayer } from '@holdfast/policy';
@@ -200,9 +201,11 @@ export class Slot {
   }
 
   /** The step that the launcher could not do, for an error; `null` when it reported none. */
-  failure(): { readonly step: string; readonly errno: number | null } | null {
+  failure(): { readonly step: string; readonly errno: string | null } | null {
     const failed = this.report()?.failed ?? null;
-    return failed === null ? null : { step: describeStep(this.#plan, failed), errno: failed.errno };
+    if (failed === null) return null;
+    const name = Object.entries(constants.errno).find(([, value]) => value === failed.errno)?.[0];
+    return { step: describeStep(this.#plan, failed), errno: name ?? failed.errno?.toString() ?? null };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
