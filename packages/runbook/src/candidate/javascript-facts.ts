@@ -28,11 +28,11 @@ export function readJavaScriptFacts(path: string, text: string): SourceFacts | n
   const strings = new Set<string>();
   const declared = new Set<string>();
   const parsed = parseSync(path, text);
-  if (parsed.errors.some(({ severity }) => severity === 'Error')) return null;
+  if (parsed.errors.length > 0) return null;
   for (const { entries } of parsed.module.staticExports) {
-    for (const { exportName } of entries) {
+    for (const { exportName, moduleRequest } of entries) {
       if (exportName.name !== null) declared.add(exportName.name);
-      else if (exportName.kind === 'Default') declared.add('default');
+      else if (moduleRequest === null) declared.add('default'); // `export *` has neither
     }
   }
   new Visitor({

@@ -53,30 +53,20 @@ function linksIn(node: Nodes): string[] {
 
 function collect(node: Nodes, lineOffset: number, into: OutlineItem[]): void {
   const line = (node.position?.start.line ?? 1) + lineOffset;
-  switch (node.type) {
-    case 'heading':
-      into.push({ kind: 'heading', line, depth: node.depth, text: toString(node).trim() });
-      return;
-    case 'code':
-      into.push({ kind: 'block', line, info: `${node.lang ?? ''} ${node.meta ?? ''}`.trim(), text: node.value });
-      return;
-    case 'table':
-      into.push({
-        kind: 'table',
-        line,
-        rows: node.children.map((row) => ({
-          line: (row.position?.start.line ?? 1) + lineOffset,
-          cells: row.children.map((cell) => toString(cell).trim()),
-        })),
-      });
-      return;
-    case 'paragraph':
-    case 'definition':
-    case 'html':
-      into.push({ kind: 'prose', line, text: toString(node), links: linksIn(node) });
-      return;
-    default:
-      if ('children' in node) for (const child of node.children) collect(child, lineOffset, into);
+  if (node.type === 'heading') {
+    into.push({ kind: 'heading', line, depth: node.depth, text: toString(node).trim() });
+  } else if (node.type === 'code') {
+    into.push({ kind: 'block', line, info: `${node.lang ?? ''} ${node.meta ?? ''}`.trim(), text: node.value });
+  } else if (node.type === 'table') {
+    const rows = node.children.map((row) => ({
+      line: (row.position?.start.line ?? 1) + lineOffset,
+      cells: row.children.map((cell) => toString(cell).trim()),
+    }));
+    into.push({ kind: 'table', line, rows });
+  } else if (node.type === 'paragraph' || node.type === 'definition' || node.type === 'html') {
+    into.push({ kind: 'prose', line, text: toString(node), links: linksIn(node) });
+  } else if ('children' in node) {
+    for (const child of node.children) collect(child, lineOffset, into);
   }
 }
 

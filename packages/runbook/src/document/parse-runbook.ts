@@ -130,7 +130,7 @@ class Reader {
     const severityTable = this.#table('Severities');
     const escalationTable = this.#table('Escalation');
     const severities =
-      severityTable === undefined ? [] : readSeverities(severityTable, front?.overrides ?? {}, this.#report);
+      severityTable === undefined ? [] : readSeverities(severityTable, front?.overrides ?? null, this.#report);
     const escalation = escalationTable === undefined ? [] : readEscalation(escalationTable, this.#report);
     const playbooks = this.#playbooks();
     if (front === null) return null;
@@ -262,6 +262,7 @@ class Reader {
     if (inside.length > 0 && playbooks.length === 0)
       this.#report(inside[0]!.line, 'There is no playbook (### heading)');
     for (const { line, titles } of playbooks) {
+      if (titles[1] === '') this.#report(line, 'The playbook has no name');
       if (names.indexOf(titles[1]!) !== names.lastIndexOf(titles[1]!)) {
         this.#report(line, 'Two playbooks have the same heading');
       }

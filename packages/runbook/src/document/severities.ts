@@ -46,8 +46,8 @@ function hasColumns(table: Table, columns: readonly string[], report: Report): b
   return fits;
 }
 
-/** Reads the severity table and holds it against R-31. */
-export function readSeverities(table: Table, overrides: Overrides, report: Report): SeverityRow[] {
+/** Reads the severity table and holds it against R-31; `overrides: null` when they could not be read. */
+export function readSeverities(table: Table, overrides: Overrides | null, report: Report): SeverityRow[] {
   if (!hasColumns(table, SEVERITY_COLUMNS, report)) return [];
   const rows: SeverityRow[] = [];
   for (const { line, cells } of table.rows.slice(1)) {
@@ -74,12 +74,13 @@ export function readSeverities(table: Table, overrides: Overrides, report: Repor
 
 function checkLimit(
   row: { severity: IncidentSeverity; goal: string; withinMs: number; line: number },
-  overrides: Overrides,
+  overrides: Overrides | null,
   report: Report,
 ): void {
   const { goal, within } = LIMITS[row.severity];
-  const override = overrides[row.severity];
   if (row.goal.toLowerCase() !== goal) report(row.line, `${row.severity}: the goal is "${goal}"`);
+  if (overrides === null) return;
+  const override = overrides[row.severity];
   const limitMs = parseDuration(override?.within ?? within);
   if (limitMs === null) {
     report(row.line, `${row.severity}: the override in the front matter is no duration`);

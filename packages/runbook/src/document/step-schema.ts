@@ -157,6 +157,7 @@ export const InstanceSchema = z.strictObject({
 export type Instance = z.infer<typeof InstanceSchema> & { readonly line: number };
 
 /** The same text everywhere a step is named: in findings, drills and records. */
+// oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive, and the compiler says so when it is not
 export function nameStep(step: Step): string {
   switch (step.type) {
     case 'env-flag':

@@ -162,6 +162,7 @@ class Stage implements AsyncDisposable {
     return typeof this.#instance === 'string' ? this.#instance : null;
   }
 
+  // oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive, and the compiler says so when it is not
   async run(step: Step, signal: AbortSignal): Promise<Observation> {
     const { clock } = this.#deps;
     if (step.type === 'env-flag') return this.#set(step['env-flag'], step.set, step.within, signal);

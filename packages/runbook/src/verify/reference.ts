@@ -34,6 +34,7 @@ export function joinPath(directory: string, path: string): string | null {
   return parts.join('/');
 }
 
+// oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive, and the compiler says so when it is not
 function referencesOfStep(step: Step, directory: string, tools: ReadonlySet<string>): Omit<Reference, 'line' | 'by'>[] {
   switch (step.type) {
     case 'env-flag':
@@ -95,6 +96,7 @@ function decode(target: string): string {
 }
 
 /** Whether this file shows that `reference` exists. Files and commits are not found in sources. */
+// oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive, and the compiler says so when it is not
 export function isFoundIn(reference: Reference, path: string, facts: SourceFacts): boolean {
   // What only tests or fixtures say does not run in production.
   if (isTestFile(path) !== (reference.kind === 'test') && !(reference.kind === 'test' && path.endsWith('.rs')))
