@@ -2,21 +2,14 @@
  * What is wrong with one run in itself, by its command's frozen definition and nothing else: the same
  * today and in a year (R-06, R-08, R-09). What depends on place, people and time is `judge-evidence.ts`.
  */
-import type { GateCommand, ReportFormat } from '../gate-file/gate-schema.ts';
+import type { GateCommand } from '../gate-file/gate-schema.ts';
 import type { RunRecord } from '../records/run-record.ts';
 import type { Invalidity } from '../verdict/assessment.ts';
 import type { Attempt } from './run-index.ts';
 
-/** Formats that name the tests that ran. */
-const TEST_FORMATS: ReadonlySet<ReportFormat> = new Set<ReportFormat>([
-  'tap',
-  'junit',
-  'go-test-json',
-  'node-test',
-  'vitest-json',
-  'pytest-junit',
-]);
-export const hasTests = ({ report }: GateCommand): boolean => report !== null && TEST_FORMATS.has(report.format);
+/** Whether its report names the tests that ran. */
+export const hasTests = ({ report }: GateCommand): boolean =>
+  report !== null && report.format !== 'sarif' && report.format !== 'scan';
 
 /** @returns every fault; empty when the run passed and shows it */
 export function faultsOf(run: RunRecord, command: GateCommand): readonly Invalidity[] {
