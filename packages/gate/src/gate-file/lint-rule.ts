@@ -33,3 +33,6 @@ const SCAN_FORMATS: ReadonlySet<string> = new Set(['sarif', 'scan']);
 /** Whether a command's report says which tests it executed: only such commands reach a surface. */
 export const reportsTests = ({ report }: Pick<Gate['commands'][number], 'report'>): boolean =>
   report !== null && !SCAN_FORMATS.has(report.format);
+
+/** What starting files and people leave to be filled in. */
+export const PLACEHOLDER = /^<[^<>]+>$|\b(?:FILL[-_ ]?IN|CHANGE[-_ ]?ME|TODO|FIXME|XXX)\b/i;

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { sha256Hex } from '@holdfast/crypto';
 import * as fc from 'fast-check';
 import { parseGate } from './parse-gate.ts';
-import { testPattern } from './test-pattern.ts';
 
 const refusals: { name: string; text: string; line: number | null; says: RegExp }[] = [
   { name: 'a key twice', text: 'id: a\ntitle: b\nid: c\n', line: 3, says: /`id` twice/ },
@@ -67,34 +66,6 @@ describe('parseGate', () => {
         },
       ),
       { numRuns: 1_000 },
-    );
-  });
-});
-
-describe('testPattern', () => {
-  const cases: { pattern: string; id: string; matches: boolean }[] = [
-    { pattern: 'a > b', id: 'a > b', matches: true },
-    { pattern: 'a > b', id: 'a > b2', matches: false },
-    { pattern: '*', id: '', matches: true },
-    { pattern: 'ab*ba', id: 'aba', matches: false },
-    { pattern: 'ab*ba', id: 'abba', matches: true },
-    { pattern: 'a*b*c', id: 'a b b c', matches: true },
-    { pattern: 'a*bc*c', id: 'abc', matches: false },
-    { pattern: 'a.b', id: 'axb', matches: false },
-    { pattern: '', id: 'a', matches: false },
-  ];
-  for (const { pattern, id, matches } of cases) {
-    it(`R-06: ${pattern} ${matches ? 'selects' : 'does not select'} "${id}"`, () =>
-      assert.equal(testPattern(pattern)(id), matches));
-  }
-
-  it('R-06: selects what the same pattern does as a regular expression', () => {
-    const piece = fc.stringMatching(/^[ab*.]{0,8}$/);
-    fc.assert(
-      fc.property(piece, fc.stringMatching(/^[ab.]{0,10}$/), (pattern, id) => {
-        const expression = new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
-        assert.equal(testPattern(pattern)(id), expression.test(id));
-      }),
     );
   });
 });

@@ -1,7 +1,7 @@
 /** Each command by itself: what it may claim, what it must declare, and what cannot have been meant (R-06, R-07, R-09, R-11). */
 import type { GatePath, LintProblem } from '../gate-problem.ts';
 import { type GateCommand, TIER_CAP, TIERS } from '../gate-schema.ts';
-import { lintError, lintRule, lintWarning, reportsTests } from '../lint-rule.ts';
+import { lintError, lintRule, lintWarning, PLACEHOLDER, reportsTests } from '../lint-rule.ts';
 import { isPlainPath, isWithin } from './scope-rules.ts';
 
 const SHELLS: ReadonlySet<string> = new Set([
@@ -18,8 +18,6 @@ const SHELLS: ReadonlySet<string> = new Set([
 ]);
 /** `-c`, also among others as in `-euc`; `/c` and `-Command` elsewhere. */
 const SHELL_SCRIPT_FLAG = /^(?:-[a-z]*c|\/c|-command)$/i;
-/** What starting files and people leave to be filled in. */
-const PLACEHOLDER = /^<[^<>]+>$|\b(?:FILL[-_ ]?IN|CHANGE[-_ ]?ME|TODO|FIXME|XXX)\b/i;
 
 type Check = (command: GateCommand, path: GatePath) => Iterable<LintProblem>;
 

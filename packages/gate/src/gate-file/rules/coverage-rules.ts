@@ -5,7 +5,7 @@
 import type { LintProblem } from '../gate-problem.ts';
 import { type Gate, type GateCommand, TIERS } from '../gate-schema.ts';
 import { lintError, lintRule, reportsTests } from '../lint-rule.ts';
-import { testPattern } from '../test-pattern.ts';
+import { matchesTestPattern } from '../../reports/test-pattern.ts';
 
 const byId = (commands: readonly GateCommand[]): ReadonlyMap<string, GateCommand> =>
   new Map(commands.map((command) => [command.id, command]));
@@ -80,10 +80,10 @@ function* wholeMilestone({
 
 /** a pattern that does not select the very test that closes a gap. */
 function* selectedGapTests({ scope, commands }: Pick<Gate, 'scope' | 'commands'>): Iterable<LintProblem> {
-  const patterns = scope.surfaces.flatMap(({ tests }) => tests.map(testPattern));
+  const patterns = scope.surfaces.flatMap(({ tests }) => tests);
   for (const [at, { gapTests }] of commands.entries()) {
     for (const [index, { test }] of gapTests.entries()) {
-      if (!patterns.some((matches) => matches(test)))
+      if (!patterns.some((pattern) => matchesTestPattern(pattern, test)))
         yield lintError(
           'R-34',
           ['commands', at, 'gapTests', index, 'test'],

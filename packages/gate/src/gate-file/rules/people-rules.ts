@@ -2,7 +2,7 @@
 import type { LintProblem } from '../gate-problem.ts';
 import { parsePublicKey } from '../../records/keys.ts';
 import type { Gate, Packet, Person, ROLES } from '../gate-schema.ts';
-import { lintError, lintRule, lintWarning } from '../lint-rule.ts';
+import { lintError, lintRule, lintWarning, PLACEHOLDER } from '../lint-rule.ts';
 
 type Role = (typeof ROLES)[number];
 const PARTS = [
@@ -98,7 +98,7 @@ function* addressesOf(people: readonly Person[]): Iterable<LintProblem> {
         `\`${id}\` cannot be told from an author; list the addresses they commit with`,
       );
     const namesake = contacts.get(contact.toLowerCase());
-    if (namesake !== undefined && namesake !== id)
+    if (namesake !== undefined && namesake !== id && !PLACEHOLDER.test(contact))
       yield lintWarning('R-18', ['people', at, 'contact'], `is also that of \`${namesake}\`; are they one person?`);
     contacts.set(contact.toLowerCase(), id);
   }
@@ -121,6 +121,18 @@ function* issuers({ people, packets }: Pick<Gate, 'people' | 'packets'>): Iterab
 }
 
 export const PEOPLE_RULES = [
+  lintRule(['people'], function* ({ people }) {
+    for (const [index, person] of people.entries()) {
+      for (const key of ['name', 'contact'] as const) {
+        if (PLACEHOLDER.test(person[key]))
+          yield lintError(
+            'R-18',
+            ['people', index, key],
+            `still has a placeholder; write the ${key} of \`${person.id}\``,
+          );
+      }
+    }
+  }),
   lintRule(['packets', 'people'], function* ({ packets, people }) {
     const known = new Map(people.map((person) => [person.id, person]));
     for (const [index, packet] of packets.entries()) yield* partsOf(packet, index, known);
