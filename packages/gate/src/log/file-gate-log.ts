@@ -23,10 +23,11 @@ import {
 } from './durable-files.ts';
 import type { GateLog, LogBytes, LogHead, NewRecord } from './gate-log.ts';
 import { lockLog } from './log-lock.ts';
-import { encodeLog, splitLog } from './log-lines.ts';
-import { LogReader } from './log-reader.ts';
+import { encodeLog } from './log-lines.ts';
+import type { LogReader } from './log-reader.ts';
 import { changedObject, missingObject } from './objects.ts';
-import { claimedSize, invalidHead, MAX_CHECKPOINT_BYTES, signHead, verifyHead } from './signed-head.ts';
+import { readLog } from './read-log.ts';
+import { invalidHead, MAX_CHECKPOINT_BYTES, signHead } from './signed-head.ts';
 
 /** Ten times the log of 1,000 packets with 100,000 runs. */
 const MAX_LOG_BYTES = 2 ** 31 - 1;
@@ -62,16 +63,9 @@ export async function openGateLog(
   }
   // In this order: lines up to a head that was once in place never change.
   const checkpoint = await readCheckpoint(directory);
-  const bytes = (await readRegularFile(join(directory, LOG), MAX_LOG_BYTES)) ?? new Uint8Array();
-  // Lines without a head: the head was taken away, and with it the proof of what was recorded.
-  if (checkpoint === '' && bytes.length > 0) throw invalidHead('it is missing');
-  const size = checkpoint === '' ? 0 : claimedSize(checkpoint);
-  const { envelopes, endBytes } = splitLog(bytes, size);
-  if (envelopes.length < size) throw invalidHead(`it signs ${size} records, and there are ${envelopes.length}`);
-  const reader = new LogReader(gateId);
-  await reader.read(envelopes);
-  if (checkpoint !== '') verifyHead(checkpoint, gateId, reader.head, reader.ring);
-  return new FileGateLog({ directory, gateId, signal }, { reader, checkpoint, chunks: [bytes.subarray(0, endBytes)] });
+  const log = (await readRegularFile(join(directory, LOG), MAX_LOG_BYTES)) ?? new Uint8Array();
+  const { reader, endBytes } = await readLog(gateId, { log, checkpoint });
+  return new FileGateLog({ directory, gateId, signal }, { reader, checkpoint, chunks: [log.subarray(0, endBytes)] });
 }
 
 interface State {

@@ -55,6 +55,6 @@ export interface GateLog {
   bytes(): Promise<LogBytes>;
   /** Keeps `bytes` under their SHA-256, durably, before any record names them. Returns the hex digest. */
   putObject(bytes: Uint8Array): Promise<string>;
-  /** @throws `ERR_GATE_OBJECT_MISSING`; `ERR_GATE_LOG_INVALID` when the bytes are not those of the digest */
+  /** Bytes that MUST NOT be changed. @throws `ERR_GATE_OBJECT_MISSING`; `ERR_GATE_LOG_INVALID` when the bytes are not those of the digest */
   getObject(digest: string): Promise<Uint8Array>;
 }

@@ -6,12 +6,13 @@ import type { GateLog, LogBytes, LogHead, NewRecord } from './gate-log.ts';
 import { encodeLog } from './log-lines.ts';
 import { LogReader } from './log-reader.ts';
 import { missingObject } from './objects.ts';
-import { signHead } from './signed-head.ts';
+import { readLog } from './read-log.ts';
+import { invalidHead, signHead } from './signed-head.ts';
 
 export class MemoryGateLog implements GateLog {
   readonly #gateId: string;
   #reader: LogReader;
-  #envelopes: readonly Uint8Array[] = [];
+  #lines: readonly Uint8Array[] = [];
   #checkpoint = '';
   readonly #objects = new Map<string, Uint8Array>();
   #last: Promise<unknown> = Promise.resolve();
@@ -19,6 +20,22 @@ export class MemoryGateLog implements GateLog {
   constructor(gateId: string) {
     this.#gateId = gateId;
     this.#reader = new LogReader(gateId);
+  }
+
+  /**
+   * The log that `bytes` are, all of it verified, with `objects` by digest.
+   *
+   * @throws `ERR_GATE_LOG_INVALID` also when there is more than the head covers
+   */
+  static async read(gateId: string, bytes: LogBytes, objects: Iterable<Uint8Array>): Promise<MemoryGateLog> {
+    const { reader, endBytes } = await readLog(gateId, bytes);
+    if (endBytes !== bytes.log.length) throw invalidHead('there are more lines than it signs');
+    const log = new MemoryGateLog(gateId);
+    log.#reader = reader;
+    log.#checkpoint = bytes.checkpoint;
+    log.#lines = [bytes.log];
+    for (const object of objects) log.#objects.set(sha256Hex(object), object);
+    return log;
   }
 
   get head(): LogHead {
@@ -34,7 +51,7 @@ export class MemoryGateLog implements GateLog {
     const appended = this.#last.then(async () => {
       const { reader, envelopes, records } = await appendTo(this.#reader, batch, signer);
       this.#checkpoint = signHead(this.#gateId, reader.head, signer);
-      this.#envelopes = [...this.#envelopes, ...envelopes];
+      this.#lines = [...this.#lines, encodeLog(envelopes)];
       this.#reader = reader;
       return records;
     });
@@ -43,7 +60,7 @@ export class MemoryGateLog implements GateLog {
   }
 
   async bytes(): Promise<LogBytes> {
-    return { log: encodeLog(this.#envelopes), checkpoint: this.#checkpoint };
+    return { log: Buffer.concat(this.#lines), checkpoint: this.#checkpoint };
   }
 
   async putObject(bytes: Uint8Array): Promise<string> {
@@ -55,6 +72,6 @@ export class MemoryGateLog implements GateLog {
   async getObject(digest: string): Promise<Uint8Array> {
     const bytes = this.#objects.get(digest);
     if (bytes === undefined) throw missingObject(digest);
-    return Uint8Array.from(bytes);
+    return bytes;
   }
 }
