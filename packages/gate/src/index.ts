@@ -33,3 +33,6 @@ export { type SummaryAttestation, summaryAttestation, type SummaryContext } from
 export { exportBundle, openBundle } from './bundle/bundle.ts';
 export { type BundlePins, parsePins, pinsOf } from './bundle/pins.ts';
 export { type BundleReport, type BundleSigner, verifyBundle } from './bundle/verify-bundle.ts';
+export { openSourceTree } from './source/open-source-tree.ts';
+export type { SandboxedCommands } from './run/confined.ts';
+export { runSession } from './run/run-session.ts';

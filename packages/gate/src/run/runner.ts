@@ -2,11 +2,13 @@
  * What runs a gate's commands (R-07). The runner executes argv itself, measures everything it
  * reports, and cannot be told a result. `run-session.ts` implements it on this machine.
  */
+import type { Clock } from '@holdfast/core';
 import type { Signer } from '@holdfast/crypto';
 import type { Gate, GateCommand } from '../gate-file/gate-schema.ts';
 import type { GateLog } from '../log/gate-log.ts';
 import type { Source } from '../records/run-record.ts';
 import type { CommandRun, RecordOf } from '../records/statements.ts';
+import type { SandboxedCommands } from './confined.ts';
 
 /** The tree under test. The one implementation asks `git`; nothing of it ever changes a repository (R-15). */
 export interface SourceTree {
@@ -42,6 +44,17 @@ export interface SessionObserver {
   onEnd(command: GateCommand, run: CommandRun['runs'][number]): void;
 }
 
+export interface RunnerDeps {
+  readonly log: GateLog;
+  readonly tree: SourceTree;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  /** The environment of this process; commands get what the gate file passes of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** `null` where there is none: a command that asks for a profile is then not started. */
+  readonly sandbox: SandboxedCommands | null;
+}
+
 /**
  * Runs one session: appends the `attempt`, runs the commands one after the other, keeps their outputs,
  * appends `command-run` with its `test-result` and `scan-result` records. On abort the command is
@@ -50,7 +63,7 @@ export interface SessionObserver {
  * @throws `ERR_GATE_SOURCE` when there is no repository; a command that fails is a result, not an error
  */
 export type RunSession = (
-  deps: { readonly log: GateLog; readonly tree: SourceTree; readonly signer: Signer },
+  deps: RunnerDeps,
   request: SessionRequest,
   observer: SessionObserver,
   signal: AbortSignal,
