@@ -6,10 +6,20 @@ import { watchdogHasNothingToDo } from './watchdog.ts';
 
 // The watchdog asks every 30 s on every host: where a guard answers, nothing else is even loaded.
 if (!(await watchdogHasNothingToDo(process.argv.slice(2)))) {
-  const { createProgram } = await import('./program.ts');
+  const [{ createProgram }, { CommanderError }, { EXIT_USAGE }] = await Promise.all([
+    import('./program.ts'),
+    import('commander'),
+    import('./output.ts'),
+  ]);
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
   }
-  await createProgram(stop.signal).parseAsync(process.argv);
+  try {
+    await createProgram(stop.signal).parseAsync(process.argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version are answers; everything else it throws is a command line that is wrong, and said so.
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
 }

@@ -20,6 +20,8 @@ const EXIT_CODE_OF_REMEDY: Readonly<Record<Remedy, number>> = {
   'give-up': 70,
 };
 const EXIT_INTERNAL = 70;
+/** sysexits(3): the command line itself is wrong, whether the parser or a command says so (R-23). */
+export const EXIT_USAGE = 64;
 
 const ADVICE_OF_REMEDY: Readonly<Record<Remedy, string>> = {
   'fix-input': 'correct the input and run it again',
@@ -50,7 +52,7 @@ export function printError(error: unknown, asJson: boolean): void {
       `${lines.join('\n')}\n  ${ERROR_CODES[code].title.replace(/\.$/, '')}: ${ADVICE_OF_REMEDY[remedy]}; see docs/errors.md\n`,
     );
   }
-  process.exitCode = EXIT_CODE_OF_REMEDY[remedy];
+  process.exitCode = code === 'ERR_CLI_USAGE' ? EXIT_USAGE : EXIT_CODE_OF_REMEDY[remedy];
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */

@@ -2,6 +2,7 @@
 import { Command } from '@commander-js/extra-typings';
 import { addBaseline, addCheck, addPolicy } from './program/baseline-program.ts';
 import { addAudit, addEvidence } from './program/evidence-program.ts';
+import { addGate } from './program/gate-program.ts';
 import { addHost } from './program/host-program.ts';
 import { addLab } from './program/lab-program.ts';
 import { examples, JSON_FLAG, number, ROOT, STATE_FLAG } from './program/options.ts';
@@ -17,6 +18,8 @@ export function createProgram(signal: AbortSignal): Command {
     .description('Keeps Linux hosts in a known-good state, fails closed, and proves it.')
     .version(VERSION)
     .enablePositionalOptions()
+    // Inherited by every command: `main.ts` decides how the process ends.
+    .exitOverride()
     .showHelpAfterError('Run it with --help to see what it takes.')
     .addHelpText(
       'after',
@@ -37,6 +40,7 @@ export function createProgram(signal: AbortSignal): Command {
   addCheck(program, signal);
   addSandbox(program, signal);
   addWasm(program, signal);
+  addGate(program, signal);
   addLab(program, signal);
   return program;
 }

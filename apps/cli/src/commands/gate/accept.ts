@@ -1,0 +1,66 @@
+/** `holdfast gate accept`: somebody answers for living with a finding, for one release and until a date (R-17). */
+import { type GateRecord, type NewRecord, RiskAcceptanceSchema } from '@holdfast/gate';
+import type { CommandResult } from '../../output.ts';
+import { appendDecided } from './append-decided.ts';
+import { checked } from './checked-record.ts';
+import type { SigningOptions } from './opened-gate.ts';
+import { nextId } from './record-ids.ts';
+
+interface AcceptOptions extends SigningOptions {
+  readonly reason: string;
+  readonly expires: string;
+  readonly control: string;
+  readonly controlCommand: string;
+  readonly condition: string;
+  readonly conditionCommand: string;
+  readonly owner: string;
+  readonly due: string;
+  readonly previous?: string | undefined;
+  readonly waivers: number;
+}
+
+export async function accept(id: string, options: AcceptOptions, signal: AbortSignal): Promise<CommandResult> {
+  const { decided } = await appendDecided(options, signal, ({ log, gate }, _identity, header) => {
+    const acceptances = log.records.flatMap((record) => (record.kind === 'risk-acceptance' ? [record] : []));
+    const predicate = checked(RiskAcceptanceSchema, {
+      ...header,
+      finding: id,
+      reason: options.reason,
+      release: gate.release,
+      expires: options.expires,
+      control: { text: options.control, command: options.controlCommand },
+      condition: {
+        id: conditionId(acceptances, id),
+        text: options.condition,
+        command: options.conditionCommand,
+        owner: options.owner,
+        due: options.due,
+      },
+      previous: options.previous ?? null,
+      waivers: options.waivers,
+    });
+    const batch: readonly NewRecord[] = [{ kind: 'risk-acceptance', predicate }];
+    return { batch, predicate };
+  });
+  const { condition, expires, release } = decided.predicate;
+  const text = [
+    `${id} is accepted for ${release} until ${expires}, under condition ${condition.id}:`,
+    `  ${condition.text}`,
+    `  owner ${condition.owner}, due ${condition.due}, shown by ${condition.command}`,
+    'Next: `holdfast gate status` says whether the acceptance counts.',
+  ].join('\n');
+  return { data: decided.predicate, text };
+}
+
+/** A second approver speaks of the same condition; another finding gets the next number. */
+function conditionId(
+  acceptances: readonly Extract<GateRecord, { kind: 'risk-acceptance' }>[],
+  finding: string,
+): string {
+  const same = acceptances.findLast(({ predicate }) => predicate.finding === finding);
+  if (same !== undefined) return same.predicate.condition.id;
+  return nextId(
+    'C',
+    acceptances.map(({ predicate }) => predicate.condition.id),
+  );
+}

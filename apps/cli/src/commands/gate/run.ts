@@ -1,0 +1,175 @@
+/** `holdfast gate run`: runs commands of a packet or the milestone, and shows what comes of them as it comes. */
+import { HoldfastError } from '@holdfast/core';
+import {
+  type CommandRun,
+  type Gate,
+  type GateCommand,
+  type Packet,
+  type RecordOf,
+  runSession,
+  type SessionObserver,
+  type SessionRequest,
+} from '@holdfast/gate';
+import { systemClock } from '@holdfast/host-linux';
+import { type CommandResult, formatTable } from '../../output.ts';
+import { identify, type OpenedGate, openGate, type SigningOptions } from './opened-gate.ts';
+import { refused } from './refusal.ts';
+
+interface RunOptions extends SigningOptions {
+  readonly milestone?: boolean | undefined;
+  readonly command?: readonly string[] | undefined;
+  readonly as?: string | undefined;
+  readonly mutations: boolean;
+}
+
+type Role = SessionRequest['role'];
+type Run = CommandRun['runs'][number];
+/** A command failed; which and why stands in the table. The verdict is what judges it. */
+const EXIT_FAILED = 1;
+
+export async function runCommands(
+  packetId: string | undefined,
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  if ((packetId === undefined) === (options.milestone !== true)) throw usage('name either a packet or --milestone');
+  const opened = await openGate(options, signal);
+  const { person, signer } = identify(opened, options);
+  const { gate, revision } = frozen(opened);
+  const packet = packetId === undefined ? null : findPacket(gate, packetId);
+  const role = packet === null ? 'milestone' : roleOf(packet, person.id, options.as);
+  const request: SessionRequest = {
+    gate,
+    revision,
+    author: person.id,
+    role,
+    packet: packet?.id ?? null,
+    commands: chosen(gate, packet?.commands ?? gate.milestone, options.command),
+    mutations: options.mutations,
+  };
+  const { log, tree, source } = opened;
+  if (source.dirtyFiles > 0)
+    note(`${source.dirtyFiles} files differ from the commit: what is recorded now will not count (R-08)`);
+  const observer = options.json === true ? SILENT : shown();
+  const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox: null };
+  const sessions = await runSession(deps, request, observer, signal);
+  return resultOf(gate, role, packet?.id ?? null, sessions);
+}
+
+const usage = (message: string): HoldfastError => new HoldfastError(message, { code: 'ERR_CLI_USAGE' });
+const note = (text: string): void => void process.stderr.write(`holdfast: ${text}\n`);
+
+function frozen({ board, file }: OpenedGate): { readonly gate: Gate; readonly revision: number } {
+  const { freeze } = board;
+  if (freeze === null) {
+    const reason = 'nothing runs before the gate file is frozen: evidence from before never counts';
+    throw refused('nothing was run', [{ rule: 'R-03', reason }], '`holdfast gate freeze`');
+  }
+  if (freeze.policyDigest !== file.parsed.digest)
+    note(
+      `the gate file differs from revision ${freeze.revision}, which is what runs; \`holdfast gate freeze\` takes it over`,
+    );
+  return freeze;
+}
+
+function findPacket(gate: Gate, id: string): Packet {
+  const packet = gate.packets.find((candidate) => candidate.id === id);
+  if (packet !== undefined) return packet;
+  const ids = gate.packets.map((candidate) => candidate.id).join(', ');
+  throw usage(`there is no packet ${id}; there are ${ids}`);
+}
+
+/** Follows from who signs (R-13); only who may be both has to say. */
+function roleOf(packet: Packet, person: string, said: string | undefined): Exclude<Role, 'milestone'> {
+  if (said !== undefined && said !== 'implementer' && said !== 'reviewer')
+    throw usage('--as takes implementer or reviewer');
+  if (said !== undefined) return said;
+  if (person === packet.implementer) return 'implementer';
+  if (person === packet.reviewer || person === packet.secondReviewer) return 'reviewer';
+  const reason = `${person} neither implements packet ${packet.id} (${packet.implementer}) nor reviews it (${packet.reviewer})`;
+  throw refused('nothing was run', [{ rule: 'R-13', reason }], 'say --as reviewer if you are a second reviewer');
+}
+
+function chosen(gate: Gate, ids: readonly string[], only: readonly string[] | undefined): readonly GateCommand[] {
+  const stranger = only?.find((id) => !ids.includes(id));
+  if (stranger !== undefined) throw usage(`${stranger} is no command of this; there are ${ids.join(', ')}`);
+  const wanted = only ?? ids;
+  if (wanted.length === 0) throw usage('it has no commands: there is nothing to run');
+  return gate.commands.filter(({ id }) => wanted.includes(id));
+}
+
+const SILENT: SessionObserver = { onStart: () => {}, onOutput: () => {}, onEnd: () => {} };
+
+/** Whole lines, each behind the command's id, on standard error: standard output is for the result. */
+function shown(): SessionObserver {
+  let prefix = '';
+  let rest = '';
+  const decoder = new TextDecoder();
+  const print = (line: string): void => void process.stderr.write(`${prefix} │ ${printable(line)}\n`);
+  return {
+    onStart: ({ id, argv }) => {
+      prefix = id;
+      process.stderr.write(`${id} ▶ ${printable(argv.join(' '))}\n`);
+    },
+    onOutput: (bytes) => {
+      const lines = `${rest}${decoder.decode(bytes, { stream: true })}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) print(line);
+    },
+    onEnd: ({ id, exit }, run) => {
+      if (rest !== '') print(rest);
+      rest = '';
+      process.stderr.write(`${id} ${isExpected(exit, run) ? '✔' : '✘'} ${endingOf(run)}, ${seconds(run)}\n`);
+    },
+  };
+}
+
+/** What a command prints must not move the cursor of whoever watches it. Tabs may stay. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this removes
+const printable = (text: string): string => text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+
+const seconds = ({ durationMs }: Run): string => `${(durationMs / 1_000).toFixed(1)} s`;
+const isExpected = (exit: readonly number[], { exitCode }: Run): boolean =>
+  exitCode !== null && exit.includes(exitCode);
+
+function endingOf({ ending, exitCode, signal }: Run): string {
+  if (exitCode !== null) return `exit ${exitCode}`;
+  return signal === null ? ending : `${ending} ${signal}`;
+}
+
+function resultOf(
+  gate: Gate,
+  role: Role,
+  packet: string | null,
+  sessions: readonly RecordOf<'command-run'>[],
+): CommandResult {
+  const own = sessions.filter(({ predicate }) => predicate.role !== 'mutation');
+  const runs = own.flatMap(({ predicate }) => predicate.runs);
+  const mutations = sessions.flatMap(({ predicate }) => (predicate.role === 'mutation' ? predicate.runs : []));
+  const exitOf = new Map(gate.commands.map(({ id, exit }) => [id, exit]));
+  const passed = (run: Run): boolean =>
+    isExpected(exitOf.get(run.command) ?? [], run) && (run.tests?.failed ?? 0) === 0;
+  const rows = runs.map((run) => [
+    passed(run) ? '✔' : '✘',
+    run.command,
+    endingOf(run),
+    run.tests === null ? '' : `${run.tests.passed} passed, ${run.tests.failed} failed, ${run.tests.skipped} skipped`,
+    seconds(run),
+    run.id,
+  ]);
+  const caught = mutations.filter((run) => !passed(run)).length;
+  const next = packet === null ? '`holdfast gate verdict`' : nextOf(role, packet);
+  const good = runs.every(passed) && caught === mutations.length;
+  const text = [
+    formatTable(['', 'command', 'ended', 'tests', 'took', 'run'], rows),
+    ...(mutations.length === 0
+      ? []
+      : [`${caught} of ${mutations.length} mutations made their tests fail, as they should`]),
+    good ? `Next, ${next}.` : 'Something failed. The run stays on record; correct the cause, commit, and run it again.',
+  ].join('\n');
+  const data = { role, packet, sessions: sessions.map(({ predicate }) => predicate) };
+  return { data, text, exitCode: good ? 0 : EXIT_FAILED };
+}
+
+const nextOf = (role: Role, packet: string): string =>
+  role === 'implementer' ? `\`holdfast gate submit ${packet}\`` : `\`holdfast gate review ${packet} --template\``;
