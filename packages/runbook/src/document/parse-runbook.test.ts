@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { array, assert as check, constantFrom, oneof, property, string } from 'fast-check';
 import { parseDuration } from './duration.ts';
 import { parseRunbook, parseSwitches } from './parse-runbook.ts';
 
@@ -219,7 +219,7 @@ it('R-28: all problems are reported at once, with their lines', () => {
 });
 
 it('R-28: whatever the text, parsing ends without throwing', () => {
-  const piece = fc.constantFrom(
+  const piece = constantFrom(
     '```yaml step\n',
     '```\n',
     '---\n',
@@ -235,9 +235,9 @@ it('R-28: whatever the text, parsing ends without throwing', () => {
     '\n',
     'a',
   );
-  const text = fc.array(fc.oneof(piece, fc.string())).map((pieces) => pieces.join(''));
-  fc.assert(
-    fc.property(text, (text) => {
+  const text = array(oneof(piece, string())).map((pieces) => pieces.join(''));
+  check(
+    property(text, (text) => {
       const { runbook, problems } = parseRunbook(text, 'a.md');
       assert.equal(runbook === null, problems.length > 0);
       parseSwitches(text);

@@ -66,15 +66,18 @@ export async function probe(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Observation> {
+  // The last request may be cut off by the end of the time; the answer before it says more.
+  let seen = 'no answer';
   const polled = await pollUntil(
     clock,
     step.within,
     async (leftMs) => {
       const answer = await instance.ask(step['http-probe'], leftMs, signal);
-      if (answer === null) return { done: false, value: instance.failure ?? 'no answer' };
+      if (answer === null) return { done: false, value: instance.failure ?? seen };
       const fits = step.contains === null || answer.body.includes(step.contains);
       const note = step.contains === null ? '' : fits ? ' with the text' : ' without the text';
-      return { done: answer.status === step.status && fits, value: `status ${answer.status}${note}` };
+      seen = `status ${answer.status}${note}`;
+      return { done: answer.status === step.status && fits, value: seen };
     },
     signal,
   );
@@ -90,19 +93,21 @@ export async function queryMetric(
   signal: AbortSignal,
 ): Promise<Observation> {
   const { equals, atLeast, atMost } = step;
+  let seen = 'no metrics';
   const polled = await pollUntil(
     clock,
     step.within,
     async (leftMs) => {
       const answer = await instance.ask({ method: 'GET', path: metricsPath }, leftMs, signal);
-      if (answer?.status !== 200) return { done: false, value: instance.failure ?? 'no metrics' };
+      if (answer?.status !== 200) return { done: false, value: instance.failure ?? seen };
       const value = readMetric(answer.body, step['metric-query'], step.labels);
-      if (value === null) return { done: false, value: 'no such sample' };
+      seen = value === null ? 'no such sample' : `value ${value}`;
+      if (value === null) return { done: false, value: seen };
       const done =
         (equals === undefined || value === equals) &&
         (atLeast === undefined || value >= atLeast) &&
         (atMost === undefined || value <= atMost);
-      return { done, value: `value ${value}` };
+      return { done, value: seen };
     },
     signal,
   );

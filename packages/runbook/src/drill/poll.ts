@@ -25,6 +25,7 @@ export async function pollUntil<T>(
     const tookMs = clock.monotonicMs() - startedMs;
     // Right and too late is wrong.
     if (done || tookMs >= withinMs) return { inTime: done && tookMs <= withinMs, value, tookMs };
-    await delay(Math.min(INTERVAL_MS, withinMs - tookMs), undefined, { signal });
+    // Its own AbortError is not the reason; the next round throws that.
+    await delay(Math.min(INTERVAL_MS, withinMs - tookMs), undefined, { signal }).catch(() => {});
   }
 }
