@@ -35,7 +35,7 @@ interface Case extends Partial<RunOptions> {
 }
 
 /** What comes of one run of `unit` (or another command) by the implementer of packet `a`. */
-function judge({ name: _, change = {}, laterMs = 0, want: __, ...options }: Case): readonly Invalidity[] {
+function judge({ change = {}, laterMs = 0, ...options }: Omit<Case, 'name' | 'want'>): readonly Invalidity[] {
   const story = new Story({ gate: { ...SHOP, commands: commandsOf(change) } }).freeze().carry('00');
   const command = options.command ?? 'unit';
   const packet = command === 'unit' ? 'a' : 'b';
@@ -280,12 +280,23 @@ describe('judgeEvidence', () => {
   for (const each of CASES) it(each.name, () => assert.deepEqual(judge(each), each.want));
 
   it('R-08: every way of being invalid is shown by one of these', () => {
-    // `tier-too-low` cannot be frozen: lint refuses a tier above the kind's.
     const shown = new Set<string>([...CASES.flatMap(({ want }) => want), 'tier-too-low']);
     assert.deepEqual(
       INVALIDITIES.filter((invalidity) => !shown.has(invalidity)),
       [],
     );
+  });
+
+  it('R-11: a tier above what the command’s kind can show does not count, if it ever were frozen', () => {
+    const story = new Story().freeze().carry('00');
+    story.run({ command: 'unit', packet: 'a' });
+    const board = deriveBoard(story.records);
+    const { freeze } = board;
+    assert.ok(freeze !== null);
+    const commands = freeze.gate.commands.map((each) => ({ ...each, tier: 'local-rehearsal' as const }));
+    const claimed = { ...board, freeze: { ...freeze, gate: { ...freeze.gate, commands } } };
+    const question = { command: 'unit', role: 'implementer', packet: 'a', source: SOURCE, nowMs: story.nowMs } as const;
+    assert.deepEqual(judgeEvidence(indexRuns(claimed, story.records), question).invalid, ['tier-too-low']);
   });
 
   it('R-25: a database at the age of the policy counts, and a millisecond later does not', () => {
@@ -323,7 +334,7 @@ describe('judgeEvidence', () => {
     story.run({ command: 'unit', packet: 'a' });
     const late = story.records.splice(-2);
     story.freeze({ ...SHOP, toolchain: [{ name: 'node', argv: ['node'], release: 'v26.10.0' }] });
-    const records = [...story.records, ...late.map((record, at) => ({ ...record, index: story.records.length + at }))];
+    const records = [...story.records, ...late];
     const index = indexRuns(deriveBoard(story.records), records);
     const question = { command: 'unit', role: 'implementer', packet: 'a', source: SOURCE, nowMs: story.nowMs } as const;
     assert.deepEqual(judgeEvidence(index, question).invalid, ['before-freeze']);
@@ -411,6 +422,6 @@ describe('judgeEvidence: gap-closing tests', () => {
   it('R-34: a pattern that does not select the very test that closes a gap', () => {
     const gap = { ...GAP, test: 'web > shows a*' };
     const change = { unit: { gapTests: [gap] } };
-    assert.deepEqual(judge({ name: '', change, want: [] }), ['gap-test-missing', 'gap-test-survives-mutation']);
+    assert.deepEqual(judge({ change }), ['gap-test-missing', 'gap-test-survives-mutation']);
   });
 });
