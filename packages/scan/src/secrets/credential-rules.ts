@@ -124,7 +124,10 @@ const ADDRESSES: readonly SecretRule[] = [
     severity: 'P1',
     judge: (secret, match) => {
       if (isPlaceholder(secret)) return null;
-      if (/basic/i.test(match[0])) return /^[^:]{1,100}:[^:]{4,}$/.test(decodePrintable(secret)) ? 'P0' : null;
+      if (/basic/i.test(match[0])) {
+        const [, password = ''] = /^[^:]{0,100}:(.{4,})$/.exec(decodePrintable(secret)) ?? [];
+        return password === '' || isPlaceholder(password) || WEAK_WORDS.test(password) ? null : 'P0';
+      }
       return looksRandom(secret) ? 'P1' : null;
     },
     chosen: true,
@@ -166,6 +169,8 @@ const CREDENTIAL_FILES: readonly SecretRule[] = [
     literals: [':$apr1$', ':$1$', ':$2a$', ':$2b$', ':$2y$', ':$5$', ':$6$', ':$y$', ':{sha}'],
     pattern:
       /(?<=(?:^|["'`\n])[\w.@-]{1,64}):(\$(?:apr1|1|5|6|y)\$[\w./$=,-]{20,200}|\$2[aby]\$[0-9]{2}\$[A-Za-z0-9./]{53}|\{SHA\}[A-Za-z0-9+/]{27}=)/my,
+    // `$apr1$` is no variable. A hash of nothing but one character is a picture.
+    judge: (secret) => (entropyBits(secret) > 3 ? 'P1' : null),
     chosen: true,
     textOnly: true,
   }),

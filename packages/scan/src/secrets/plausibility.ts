@@ -46,6 +46,7 @@ const PUBLIC_KEY =
 
 /** Below it, text of that alphabet is words; random base64 of 20 characters has 4 bits and more (measured over 10^5). */
 const MIN_ENTROPY_BITS = 3.5;
+const MIN_ENTROPY_BITS_ONE_DIGIT = 3.9;
 /** Random hexadecimal of 32 digits has 3.2 bits and more. */
 const MIN_HEX_ENTROPY_BITS = 3;
 const MIN_HEX_CHARS = 32;
@@ -60,8 +61,10 @@ export function looksRandom(value: string): boolean {
   if (/^[0-9a-f]+$/i.test(value)) {
     return value.length >= MIN_HEX_CHARS && digits < value.length && entropyBits(value) >= MIN_HEX_ENTROPY_BITS;
   }
-  if (digits < 2 || digits === value.length || !/[A-Za-z]/.test(value)) return false;
-  if (entropyBits(value) < MIN_ENTROPY_BITS) return false;
+  if (digits === 0 || digits === value.length || !/[A-Za-z]/.test(value)) return false;
+  // One digit is as many as an identifier or a phrase may have: `useOAuth2Token`, `level-2-secret`.
+  if (digits === 1 && !(/[a-z]/.test(value) && /[A-Z]/.test(value))) return false;
+  if (entropyBits(value) < (digits === 1 ? MIN_ENTROPY_BITS_ONE_DIGIT : MIN_ENTROPY_BITS)) return false;
   const switches = countSwitches(value) / value.length;
   if (IDENTIFIER_PATH.test(value) && switches < 0.35) return false;
   return switches >= MIN_SWITCHES_PER_CHAR;

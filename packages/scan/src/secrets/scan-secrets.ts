@@ -208,7 +208,8 @@ class Scan {
   summarise({ commits, tags, nowMs }: { commits: number; tags: number; nowMs: number }): ScanSummary {
     const reasons = this.#reasons;
     if (this.#files === 0) reasons.add('nothing was scanned: there is no file');
-    const findings = [...this.#findings.values(), ...this.#applySuppressions(nowMs, reasons.size === 0)];
+    const aboutSuppressions = this.#applySuppressions(nowMs, reasons.size === 0);
+    const findings = [...this.#findings.values(), ...aboutSuppressions];
     if (findings.length > MAX_FINDINGS)
       reasons.add(`there are more than ${MAX_FINDINGS} findings; the first are listed`);
     return {
