@@ -36,3 +36,10 @@ export { type BundleReport, type BundleSigner, verifyBundle } from './bundle/ver
 export { openSourceTree } from './source/open-source-tree.ts';
 export type { SandboxedCommands } from './run/confined.ts';
 export { runSession } from './run/run-session.ts';
+export type { InTotoStatement } from './interchange/in-toto-statement.ts';
+export { type AttestationTrust, readAttestation, type VerifiedAttestation } from './interchange/read-attestation.ts';
+export { readSarif } from './interchange/read-sarif.ts';
+export { readSbom, type Sbom, type SbomComponent } from './interchange/read-sbom.ts';
+export { verdictJunit } from './interchange/verdict-junit.ts';
+export { verdictSarif } from './interchange/verdict-sarif.ts';
+export { type SigstorePolicy, verifySigstoreBundle } from './interchange/verify-sigstore-bundle.ts';
