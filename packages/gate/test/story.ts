@@ -125,7 +125,7 @@ export class Story {
   readonly #omit: (appended: number) => boolean;
 
   constructor({ gate = SHOP, omit = () => false }: StoryOptions = {}) {
-    this.#text = stringify(gate);
+    this.#text = stringify(gate, { aliasDuplicateObjects: false });
     this.gate = parse(this.#text);
     this.#omit = omit;
   }
@@ -167,7 +167,7 @@ export class Story {
   /** @param gate a changed file; without it the one of the story */
   freeze(gate?: object): this {
     if (gate !== undefined) {
-      this.#text = stringify(gate);
+      this.#text = stringify(gate, { aliasDuplicateObjects: false });
       this.gate = parse(this.#text);
     }
     this.revision++;
