@@ -83,7 +83,7 @@ function addPackets(gate: Command, signal: AbortSignal): void {
     .description('Decide on a packet that was submitted; the file says what was looked at, part by part')
     .argument('<packet>', 'its id')
     .option('--template', 'write a file to fill in, with what git and the records know filled in')
-    .option('--review <file>', 'the file; review-<packet>.yaml by default')
+    .option('--review <file>', 'the file; review-<packet>.yaml beside the records by default')
     .addOption(new Option('--approve', 'it is done').conflicts(['requestChanges', 'block']))
     .addOption(new Option('--request-changes', 'it goes back').conflicts(['approve', 'block']))
     .addOption(new Option('--block', 'it must not go on').conflicts(['approve', 'requestChanges']))

@@ -68,9 +68,15 @@ export function parseReviewFile(text: string): ReviewFile {
   }
   const parsed = ReviewFileSchema.safeParse(document.toJS({ maxAliasCount: 0 }));
   if (parsed.success) return parsed.data;
-  const missing = parsed.error.issues.map(({ path, message }) => `\n  R-14  ${path.join('.') || 'file'}: ${message}`);
-  throw new HoldfastError(`the review is not complete:${missing.join('')}\n `, {
+  const missing = parsed.error.issues.map((issue) => `\n    ${issue.path.join('.') || 'file'}: ${describe(issue)}`);
+  throw new HoldfastError('the review is not complete', {
     code: 'ERR_GATE_RULE',
-    fields: { rule: 'R-14', parts: missing.length, next: 'fill them in and run it again' },
+    fields: { rule: 'R-14', reason: missing.join(''), next: 'fill these in and run it again' },
   });
+}
+
+function describe({ code, message }: z.core.$ZodIssue): string {
+  if (code === 'too_small') return 'is empty';
+  if (code === 'invalid_union') return 'is one of PASS, FAIL and N/A';
+  return message;
 }

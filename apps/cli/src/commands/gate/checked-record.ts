@@ -6,6 +6,6 @@ import type { z } from 'zod';
 export function checked<S extends z.ZodType>(schema: S, said: unknown): z.infer<S> {
   const parsed = schema.safeParse(said);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `\n  ${path.join('.')}: ${message}`).join('');
-  throw new HoldfastError(`what was said makes no record:${problems}\n `, { code: 'ERR_CLI_USAGE' });
+  const problems = parsed.error.issues.map(({ path, message }) => `\n    ${path.join('.')}: ${message}`).join('');
+  throw new HoldfastError('what was said makes no record', { code: 'ERR_CLI_USAGE', fields: { reason: problems } });
 }

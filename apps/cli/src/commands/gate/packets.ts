@@ -20,12 +20,13 @@ export async function move(
   });
   const before = opened.board.packets.get(packet);
   const after = deriveBoard(opened.log.records).packets.get(packet);
-  const reviewer = opened.gate.packets.find(({ id }) => id === packet)?.reviewer ?? '';
+  const definition = opened.gate.packets.find(({ id }) => id === packet);
+  const again = definition?.commands.length === 0 ? '' : `\`holdfast gate run ${packet}\`, then `;
   const next: Readonly<Record<typeof event, string>> = {
     start: `\`holdfast gate run ${packet}\` when the work is committed, then \`holdfast gate submit ${packet}\``,
     block: `\`holdfast gate unblock ${packet}\` when it can go on`,
     unblock: `go on, then \`holdfast gate run ${packet}\``,
-    submit: `${reviewer}: \`holdfast gate run ${packet}\`, then \`holdfast gate review ${packet} --template\``,
+    submit: `${definition?.reviewer ?? ''}: ${again}\`holdfast gate review ${packet} --template\``,
     reopen: `go on, then \`holdfast gate run ${packet}\` and \`holdfast gate submit ${packet}\``,
   };
   return {

@@ -4,9 +4,14 @@ import type { Refusal } from '@holdfast/gate';
 
 /** @param next what whoever reads it does now; a command where there is one */
 export function refused(what: string, refusals: readonly Refusal[], next: string): HoldfastError {
-  const reasons = refusals.map(({ rule, reason }) => `\n  ${rule}  ${reason}`).join('');
-  return new HoldfastError(`${what}:${reasons}\n `, {
+  const [first] = refusals;
+  const told = refusals.map(({ rule, reason }) => `\n    ${rule}  ${reason}`).join('');
+  return new HoldfastError(what, {
     code: 'ERR_GATE_RULE',
-    fields: { rule: [...new Set(refusals.map(({ rule }) => rule))].join(', '), next },
+    fields: {
+      rule: [...new Set(refusals.map(({ rule }) => rule))].join(', '),
+      reason: refusals.length === 1 ? (first?.reason ?? '') : told,
+      next,
+    },
   });
 }

@@ -1,11 +1,12 @@
 /** `holdfast gate review`: what a reviewer looked at, and what they decide (R-14, R-15). */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import {
   deriveBoard,
   type GateRecord,
   type NewRecord,
+  openSourceTree,
   type Packet,
   type PacketStanding,
   parseReviewFile,
@@ -14,7 +15,7 @@ import {
 } from '@holdfast/gate';
 import type { CommandResult } from '../../output.ts';
 import { appendDecided } from './append-decided.ts';
-import { openGate, type OpenedGate, type SigningOptions } from './opened-gate.ts';
+import { openGate, type OpenedGate, readGateFile, type SigningOptions, validGate } from './opened-gate.ts';
 import { refused } from './refusal.ts';
 
 interface ReviewOptions extends SigningOptions {
@@ -26,7 +27,7 @@ interface ReviewOptions extends SigningOptions {
 }
 
 export async function review(id: string, options: ReviewOptions, signal: AbortSignal): Promise<CommandResult> {
-  const path = resolve(options.directory, options.review ?? `review-${id}.yaml`);
+  const path = await reviewPath(id, options);
   if (options.template === true) return writeTemplate(id, path, options, signal);
   const decision = decisionOf(options);
   const said = parseReviewFile(readReview(path, id));
@@ -47,7 +48,7 @@ export async function review(id: string, options: ReviewOptions, signal: AbortSi
     const needsSecond = hadP0(log.records, id);
     const refusals = refuseReview(now.board, predicate, { head: log.head, needsSecond, changed });
     if (refusals.length > 0)
-      throw refused(`the review of packet ${id} is refused`, refusals, `correct ${path} or what it speaks of`);
+      throw refused(`the review of packet ${id} is refused`, refusals, `correct ${shown(path)} or what it speaks of`);
     const batch: readonly NewRecord[] = [{ kind: 'packet-review', predicate }];
     return { batch };
   });
@@ -57,6 +58,14 @@ export async function review(id: string, options: ReviewOptions, signal: AbortSi
     data: { packet: id, decision, state: after?.state, review: after?.review, checkpoint: opened.log.head },
     text: `packet ${id}: ${decision}, now ${after?.state} and ${after?.review}${waiting}\nNext: \`holdfast gate status\`.`,
   };
+}
+
+/** Beside the records by default: there it makes no tree dirty. */
+async function reviewPath(id: string, options: ReviewOptions): Promise<string> {
+  if (options.review !== undefined) return resolve(options.directory, options.review);
+  const { records } = validGate(readGateFile(options));
+  const { root } = await openSourceTree(resolve(options.directory));
+  return join(root, records, `review-${id}.yaml`);
 }
 
 const usage = (message: string): HoldfastError => new HoldfastError(message, { code: 'ERR_CLI_USAGE' });
@@ -140,6 +149,7 @@ async function writeTemplate(
   const { packet, standing } = submitted(opened, id);
   const { changed } = await changesOf(opened, standing, signal);
   try {
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, reviewTemplate(packet, changed), { flag: 'wx' });
   } catch (cause) {
     throw new HoldfastError('a review file is never overwritten: move it away or name another with --review', {
@@ -150,6 +160,8 @@ async function writeTemplate(
   }
   return {
     data: { written: path, changed },
-    text: `${path} lists ${changed.length} changed files. Fill it in, then \`holdfast gate review ${id} --approve\`.`,
+    text: `${shown(path)} lists ${changed.length} changed files. Fill it in, then \`holdfast gate review ${id} --approve\`.`,
   };
 }
+
+const shown = (path: string): string => relative(process.cwd(), path);

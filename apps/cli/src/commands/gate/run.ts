@@ -126,7 +126,14 @@ function shown(): SessionObserver {
 
 /** What a command prints must not move the cursor of whoever watches it. Tabs may stay. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this removes
-const printable = (text: string): string => text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+/** A report on standard output is for the gate; whoever watches needs to see that it came. The pack keeps all of it. */
+const MAX_SHOWN_CHARS = 400;
+
+function printable(text: string): string {
+  const shown = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
+  return shown.replaceAll(CONTROL, '');
+}
 
 const seconds = ({ durationMs }: Run): string => `${(durationMs / 1_000).toFixed(1)} s`;
 const isExpected = (exit: readonly number[], { exitCode }: Run): boolean =>

@@ -133,8 +133,8 @@ function readRunbook(root: string, path: string): Runbook {
   }
   const { runbook, problems } = parseRunbook(text, path);
   if (runbook !== null) return runbook;
-  const told = problems.map(({ line, message }) => `\n  line ${line}: ${message}`).join('');
-  throw new HoldfastError(`the runbook is not valid:${told}\n `, { code: 'ERR_RUNBOOK', fields: { path } });
+  const reason = problems.map(({ line, message }) => `\n    line ${line}: ${message}`).join('');
+  throw new HoldfastError('the runbook is not valid', { code: 'ERR_RUNBOOK', fields: { path, reason } });
 }
 
 function toolPaths(): ReadonlyMap<string, string> {
