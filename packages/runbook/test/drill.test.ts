@@ -142,10 +142,11 @@ describe('R-30: an instance that fails', () => {
   });
 });
 
+const command = (argv: string, exit = 0, within = '20 s') =>
+  step(`command: ${argv}`, `exit: ${exit}`, `within: ${within}`);
+const script = (text: string) => (directory: string) => writeFileSync(join(directory, 'run.mjs'), text);
+
 describe('R-30: commands', () => {
-  const command = (argv: string, exit = 0, within = '20 s') =>
-    step(`command: ${argv}`, `exit: ${exit}`, `within: ${within}`);
-  const script = (text: string) => (directory: string) => writeFileSync(join(directory, 'run.mjs'), text);
   const cases: { name: string; kill: string; prepare: (directory: string) => void; want: string }[] = [
     {
       name: 'the expected exit code passes',

@@ -12,6 +12,9 @@ import { gfmTable } from 'micromark-extension-gfm-table';
 /** A runbook is read by a person in an incident. */
 export const MAX_DOCUMENT_BYTES = 256 * 1_024;
 const MAX_LINE_CHARS = 2_000;
+const MAX_LINES = 20_000;
+/** Between two blank lines: the parser looks back over all open brackets of a paragraph. */
+const MAX_BRACKETS = 200;
 /** Quotes and lists in each other; the parser's cost grows with the square of it. */
 const MAX_NESTING = 20;
 
@@ -33,7 +36,14 @@ function refuse(text: string): { line: number; message: string } | null {
   if (Buffer.byteLength(text) > MAX_DOCUMENT_BYTES) {
     return { line: 1, message: `The document is larger than ${MAX_DOCUMENT_BYTES} bytes` };
   }
-  for (const [at, line] of text.split('\n').entries()) {
+  const lines = text.split('\n');
+  if (lines.length > MAX_LINES) return { line: 1, message: `The document has more than ${MAX_LINES} lines` };
+  let brackets = 0;
+  for (const [at, line] of lines.entries()) {
+    brackets = line.trim() === '' ? 0 : brackets + line.split('[').length - 1;
+    if (brackets > MAX_BRACKETS) {
+      return { line: at + 1, message: `The paragraph has more than ${MAX_BRACKETS} opening brackets` };
+    }
     if (line.length > MAX_LINE_CHARS) {
       return { line: at + 1, message: `The line is longer than ${MAX_LINE_CHARS} characters` };
     }

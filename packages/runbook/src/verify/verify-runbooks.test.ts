@@ -50,10 +50,12 @@ const withStep = (...lines: string[]) =>
 
 it('R-29: a good runbook has no findings', async () => assert.deepEqual(await rulesOf({}), []));
 
+/** The example's service with something else in it. */
+const server = (from: string, to: string) => ({
+  'examples/runbooks/service/server.mjs': SERVER.replaceAll(from, to),
+});
+
 describe('R-29: what is named exists at the candidate', () => {
-  const server = (from: string, to: string) => ({
-    'examples/runbooks/service/server.mjs': SERVER.replaceAll(from, to),
-  });
   const cases: { name: string; files: Record<string, string>; want: RegExp }[] = [
     {
       name: 'a flag nobody reads',
