@@ -25,6 +25,8 @@ const BASE62 = UPPER + LOWER + DIGITS;
 const BASE64 = `${BASE62}+/`;
 const URL64 = `${BASE62}-_`;
 
+const jsonPart = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
 export class Maker {
   readonly #random: () => number;
 
@@ -50,8 +52,7 @@ export class Maker {
     return `${prefix}_${random}${base62Checksum(random)}`;
   };
   jwt = (): string => {
-    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-    return `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: this.hex(12), iat: 1_700_000_000 })}.${this.url64(43)}`;
+    return `${jsonPart({ alg: 'HS256', typ: 'JWT' })}.${jsonPart({ sub: this.hex(12), iat: 1_700_000_000 })}.${this.url64(43)}`;
   };
   pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
 }

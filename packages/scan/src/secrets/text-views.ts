@@ -296,12 +296,18 @@ const LINE_END = Buffer.from('\n');
 
 function* base64Runs(bytes: Buffer): Generator<[number, number]> {
   const size = bytes.length;
-  for (let at = 0; at < size; at++) {
-    let seen = BASE64_CLASS[bytes[at]!]!;
-    if (seen === OTHER) continue;
+  for (let at = 0; at + MIN_BASE64_CHARS <= size; at++) {
+    // From the far end of the shortest run: text is words, and most of it is never looked at.
+    let far = at + MIN_BASE64_CHARS - 1;
+    while (far >= at && BASE64_CLASS[bytes[far]!] !== OTHER) far -= 1;
+    if (far >= at) {
+      at = far;
+      continue;
+    }
+    let seen = 0;
     const start = at;
     let lineStart = at;
-    for (at += 1; at < size; at++) {
+    for (; at < size; at++) {
       const kind = BASE64_CLASS[bytes[at]!]!;
       if (kind !== OTHER) {
         seen |= kind;
@@ -316,6 +322,6 @@ function* base64Runs(bytes: Buffer): Generator<[number, number]> {
       at = after;
     }
     // Base64 of text has upper and lower case; words and hexadecimal have not.
-    if (at - start >= MIN_BASE64_CHARS && (seen & UPPER) !== 0 && (seen & LOWER) !== 0) yield [start, at];
+    if ((seen & UPPER) !== 0 && (seen & LOWER) !== 0) yield [start, at];
   }
 }
