@@ -182,7 +182,11 @@ describe('hostile runbooks', () => {
     { name: 'a key twice', text: step('file: a\nfile: b'), want: /DUPLICATE_KEY/ },
     { name: 'a prototype', text: step('file: a\n__proto__: { x: 1 }'), want: /Unrecognized key/ },
     { name: 'a block of brackets', text: step(`file: ${'['.repeat(190)}`), want: /Step/ },
-    { name: 'a block of a megabyte', text: step(`file: |\n${'  aaaaaaaa\n'.repeat(2_000)}`), want: /longer than 16384/ },
+    {
+      name: 'a block of a megabyte',
+      text: step(`file: |\n${'  aaaaaaaa\n'.repeat(2_000)}`),
+      want: /longer than 16384/,
+    },
     { name: 'no YAML', text: step('file: "'), want: /not valid YAML/ },
     { name: 'a list', text: step('- file'), want: /exactly one of/ },
     { name: 'nothing', text: '', want: /front matter/ },

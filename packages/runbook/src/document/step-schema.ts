@@ -156,14 +156,14 @@ export const InstanceSchema = z.strictObject({
 });
 export type Instance = z.infer<typeof InstanceSchema> & { readonly line: number };
 
-/** The same text everywhere a step is named: in findings, drills and records. */
+/** The same text everywhere a step is named: in findings, drills and records; at most 300 characters. */
 // oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive, and the compiler says so when it is not
 export function nameStep(step: Step): string {
   switch (step.type) {
     case 'env-flag':
       return `env-flag ${step['env-flag']}=${step.set}`;
     case 'http-probe':
-      return `http-probe ${step['http-probe'].method} ${step['http-probe'].path}`;
+      return `http-probe ${step['http-probe'].method} ${step['http-probe'].path}`.slice(0, 300);
     case 'command':
       return `command ${step.command.join(' ')}`.slice(0, 300);
     case 'metric-query':
