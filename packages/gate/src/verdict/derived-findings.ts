@@ -139,9 +139,11 @@ function flakeOf(index: RunIndex, id: string): readonly DerivedFinding[] {
     // Sources that were being edited differ from one run to the next; so does what another definition expects.
     if (source.dirtyFiles > 0 || (run !== null && run.after.tree !== source.tree)) continue;
     if (run !== null && run.commandDigest !== freeze.commandDigests.get(id)) continue;
+    const isFailed = hasFailed(attempt, command);
+    if (!isFailed && failed.size === 0) continue;
     const place = `${attempt.role} ${attempt.packet ?? ''} ${source.tree}`;
     const before = failed.get(place);
-    if (hasFailed(attempt, command)) failed.set(place, before ?? attempt);
+    if (isFailed) failed.set(place, before ?? attempt);
     else if (before !== undefined) {
       flakes.push({ failed: before, passed: attempt });
       failed.delete(place);
