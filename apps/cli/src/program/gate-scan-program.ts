@@ -67,8 +67,11 @@ function addScanData(scan: Command, signal: AbortSignal): void {
     );
   scan
     .command('sbom')
-    .description('Print the bill of materials of the lockfiles, as CycloneDX')
+    .description('Print the bill of materials of the lockfiles')
     .option('-C, --directory <directory>', 'the repository', '.')
+    .requiredOption('--name <name>', 'of what is released')
+    .requiredOption('--release <version>', 'of what is released')
+    .option('--format <format>', 'cyclonedx or spdx', 'cyclonedx')
     .option(...JSON_FLAG)
     .action((options) =>
       run(options, signal, async () => (await import('../commands/gate/scan-packages.ts')).sbom(options, signal)),
@@ -79,6 +82,7 @@ function addScanData(scan: Command, signal: AbortSignal): void {
     .option('-C, --directory <directory>', 'the repository', '.')
     .option(...DATABASE)
     .requiredOption('--author <name>', 'who says so')
+    .requiredOption('--product <url>', 'package URL of what is released')
     .option(...JSON_FLAG)
     .action((options) =>
       run(options, signal, async () => (await import('../commands/gate/scan-packages.ts')).vex(options, signal)),

@@ -46,7 +46,7 @@ type Verdict = Extract<GateRecord, { kind: 'gate-verdict' }>;
 
 function lastVerdict(records: readonly GateRecord[]): Verdict {
   const verdict = records.findLast((record) => record.kind === 'gate-verdict');
-  if (verdict !== undefined) return verdict as Verdict; // `findLast` does not narrow a union by a plain comparison
+  if (verdict !== undefined) return verdict;
   const reason = 'there is no verdict yet whose conditions could be lifted';
   throw refused('nothing is lifted', [{ rule: 'R-21', reason }], '`holdfast gate verdict` issues one');
 }

@@ -1,5 +1,5 @@
 /** What can be done now, by whom: derived from the assessment, for people. Decides nothing. */
-import type { Assessment, Gate, PacketView } from '@holdfast/gate';
+import type { Assessment, Gate, PacketState, PacketView } from '@holdfast/gate';
 
 export interface NextStep {
   /** A person's id, or their ids, of whom one is enough. */
@@ -47,23 +47,18 @@ function packetSteps(packet: PacketView): NextStep[] {
   });
   const missing = (role: 'implementer' | 'reviewer'): boolean =>
     evidence.some((item) => item.role === role && !item.valid);
-  switch (state) {
-    case 'PENDING':
-      return [];
-    case 'READY':
-      return [step(implementer, 'it can start', `start ${id}`)];
-    case 'CHANGES_REQUESTED':
-      return [step(implementer, 'changes were requested', `start ${id}`)];
-    case 'BLOCKED':
-      return [step(implementer, 'it is blocked', `unblock ${id}`)];
-    case 'IN_PROGRESS':
-      return missing('implementer')
-        ? [step(implementer, 'commit the work and run its commands', `run ${id}`)]
-        : [step(implementer, 'its evidence is good', `submit ${id}`)];
-    case 'DONE':
-      if (review === 'APPROVED') return [];
-      return missing('reviewer')
-        ? [step(reviewer, 'run its commands yourself', `run ${id}`)]
-        : [step(reviewer, 'decide', `review ${id} --template`)];
-  }
+  const byState: Readonly<Record<PacketState, NextStep | null>> = {
+    PENDING: null,
+    READY: step(implementer, 'it can start', `start ${id}`),
+    CHANGES_REQUESTED: step(implementer, 'changes were requested', `start ${id}`),
+    BLOCKED: step(implementer, 'it is blocked', `unblock ${id}`),
+    IN_PROGRESS: missing('implementer')
+      ? step(implementer, 'commit the work and run its commands', `run ${id}`)
+      : step(implementer, 'its evidence is good', `submit ${id}`),
+    DONE: missing('reviewer')
+      ? step(reviewer, 'run its commands yourself', `run ${id}`)
+      : step(reviewer, 'decide', `review ${id} --template`),
+  };
+  const next = review === 'APPROVED' ? null : byState[state];
+  return next === null ? [] : [next];
 }

@@ -38,7 +38,7 @@ type Render = (gate: Gate, assessment: Assessment) => string;
 const FORMATS: ReadonlyMap<string, Render> = new Map<string, Render>([
   ['text', reportText],
   ['html', reportHtml],
-  ['sarif', (_gate, assessment) => `${JSON.stringify(verdictSarif(assessment), undefined, 2)}\n`],
+  ['sarif', (_gate, assessment) => verdictSarif(assessment)],
   ['junit', (_gate, assessment) => verdictJunit(assessment)],
 ]);
 

@@ -4,11 +4,13 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import {
+  buildCycloneDx,
   buildOpenVex,
-  buildSbom,
+  buildSpdx,
   importOsv,
   openDirectory,
   openOsvDatabase,
+  readPackages,
   scanDependencies,
   scanVulnerabilities,
   triageVulnerabilities,
@@ -73,21 +75,36 @@ export function update(
   return { data: { database: path, imported }, text: `${table}\n\nin ${path}` };
 }
 
-export async function sbom(options: { readonly directory: string }, signal: AbortSignal): Promise<CommandResult> {
-  const data = await buildSbom({ files: openDirectory(resolve(options.directory)) }, { nowMs: Date.now() }, signal);
-  return { data, text: JSON.stringify(data, undefined, 2) };
+interface SbomOptions {
+  readonly directory: string;
+  readonly name: string;
+  readonly release: string;
+  readonly format: string;
 }
 
-export async function vex(
-  options: DatabaseOption & { readonly directory: string; readonly author: string },
-  signal: AbortSignal,
-): Promise<CommandResult> {
+export async function sbom(options: SbomOptions, signal: AbortSignal): Promise<CommandResult> {
+  const build = { cyclonedx: buildCycloneDx, spdx: buildSpdx }[options.format];
+  if (build === undefined) throw new HoldfastError('--format takes cyclonedx or spdx', { code: 'ERR_CLI_USAGE' });
+  const { packages } = await readPackages(openDirectory(resolve(options.directory)), () => false, signal);
+  return document(build(packages, { name: options.name, version: options.release, nowMs: Date.now() }));
+}
+
+interface VexCommandOptions extends DatabaseOption {
+  readonly directory: string;
+  readonly author: string;
+  readonly product: string;
+}
+
+export async function vex(options: VexCommandOptions, signal: AbortSignal): Promise<CommandResult> {
   using database = openDatabase(options);
   const files = openDirectory(resolve(options.directory));
-  const { triaged } = await triageVulnerabilities({ files, database }, { nowMs: Date.now() }, signal);
-  const data = buildOpenVex(triaged, { author: options.author, nowMs: Date.now() });
-  return { data, text: JSON.stringify(data, undefined, 2) };
+  const nowMs = Date.now();
+  const { triaged } = await triageVulnerabilities({ files, database }, { nowMs }, signal);
+  return document(buildOpenVex(triaged, { author: options.author, product: options.product, nowMs }));
 }
+
+/** What is JSON already is the same with `--json`. */
+const document = (text: string): CommandResult => ({ data: JSON.parse(text) as unknown, text });
 
 function parseTime(text: string): number {
   const moment = Date.parse(text);

@@ -1,7 +1,8 @@
 /** `holdfast gate scan read`: other scanners' reports, judged by what they say and never by how they ended (R-25). */
 import { readFileSync } from 'node:fs';
 import { HoldfastError } from '@holdfast/core';
-import { readGitleaksReport, readGovulncheckReport, readNpmAuditReport, type ScanSummary } from '@holdfast/scan';
+import { readSarif } from '@holdfast/gate';
+import { readGitleaksReport, readGovulncheck, readNpmAudit, type ScanSummary } from '@holdfast/scan';
 import type { CommandResult } from '../../output.ts';
 import { type ScanOptions, scanResult } from './scan-result.ts';
 
@@ -9,8 +10,9 @@ type Read = (bytes: Uint8Array) => ScanSummary;
 
 const READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['gitleaks', readGitleaksReport],
-  ['npm-audit', readNpmAuditReport],
-  ['govulncheck', readGovulncheckReport],
+  ['npm-audit', readNpmAudit],
+  ['govulncheck', readGovulncheck],
+  ['sarif', readSarif],
 ]);
 
 export function read(format: string, path: string, options: ScanOptions): CommandResult {

@@ -139,11 +139,12 @@ const conditionLine = ({ id, status: state, due, owner, text }: Assessment['cond
 const riskLine = ({ id, status: state, due, owner, text }: Assessment['risks'][number]): string =>
   `${id}  ${state}, due ${due}, ${owner}: ${text}`;
 
+const tell = ({ who, what, command }: NextStep): string =>
+  `  ${who.join(' or ')}: ${what}${command === null ? '' : `\n      ${command}`}`;
+
 function stepLines(steps: readonly NextStep[], me: string | null): string[] {
   if (steps.length === 0) return ['Nothing is left to do.'];
   const isMine = ({ who }: NextStep): boolean => me !== null && (who.includes(me) || who.includes('anybody'));
-  const tell = ({ who, what, command }: NextStep): string =>
-    `  ${who.join(' or ')}: ${what}${command === null ? '' : `\n      ${command}`}`;
   const [mine, others] = [steps.filter(isMine), steps.filter((step) => !isMine(step))];
   return [
     ...(mine.length === 0 ? [] : [`Next for you, ${me ?? ''}`, ...mine.map(tell)]),
