@@ -36,7 +36,12 @@ export function readGoMod(text: string, lockfile: string, sum: string | null): P
     }
   }
   if (minor < COMPLETE_SINCE_MINOR) {
-    const known = new Set(requirements.map(({ name, version }) => `${name}@${version}`));
+    const known = new Set(
+      requirements.flatMap(({ name, version }) => {
+        const other = replaced.get(`${name}@${version}`) ?? replaced.get(name);
+        return other === undefined || other === 'path' ? [`${name}@${version}`] : [`${other.name}@${other.version}`];
+      }),
+    );
     for (const key of hashes.keys()) {
       const at = key.lastIndexOf('@');
       if (!known.has(key)) requirements.push({ name: key.slice(0, at), version: key.slice(at + 1), direct: false });

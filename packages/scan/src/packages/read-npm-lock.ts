@@ -87,7 +87,7 @@ function readTree(tree: Table, parent: string, lockfile: string, depth: number):
       path,
       lockfile,
     });
-    return [one, ...readTree(tableOf(entry['dependencies']), `${path}/`, lockfile, depth + 1)];
+    return [one].concat(readTree(tableOf(entry['dependencies']), `${path}/`, lockfile, depth + 1));
   });
 }
 

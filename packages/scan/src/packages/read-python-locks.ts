@@ -23,18 +23,19 @@ export function readPoetryLock(text: string, lockfile: string, manifest: string 
   });
 }
 
+/** The project itself, and others of its workspace. */
+const isOurs = (entry: Table): boolean =>
+  ['editable', 'virtual', 'directory'].some((kind) => tableOf(entry['source'])[kind] !== undefined);
+
 export function readUvLock(text: string, lockfile: string): Package[] {
   const entries = packagesOf(parseToml(text, lockfile), lockfile, true);
-  const isOurs = (entry: Table): boolean =>
-    ['editable', 'virtual', 'directory'].some((kind) => tableOf(entry['source'])[kind] !== undefined);
   const direct = new Set(
     entries
       .filter(({ entry }) => isOurs(entry))
-      .flatMap(({ entry }) => [
-        ...listOf(entry['dependencies']),
-        ...Object.values(tableOf(entry['dev-dependencies'])).flatMap(listOf),
-        ...Object.values(tableOf(entry['optional-dependencies'])).flatMap(listOf),
-      ])
+      .flatMap(({ entry }) => {
+        const groups = [tableOf(entry['dev-dependencies']), tableOf(entry['optional-dependencies'])];
+        return listOf(entry['dependencies']).concat(groups.flatMap((group) => Object.values(group).flatMap(listOf)));
+      })
       .map((dependency) => normalizePythonName(textOf(tableOf(dependency)['name']) ?? '')),
   );
   return entries

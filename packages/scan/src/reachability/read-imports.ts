@@ -22,7 +22,7 @@ const HARMLESS_MEMBERS: ReadonlySet<string> = new Set(['main', 'cache', 'extensi
 export function readImports(file: string, text: string): ModuleImports {
   if (DECLARATIONS.test(file)) return { specifiers: [], open: false };
   const parsed = parseSync(file, text, isCommonJs(file) ? { sourceType: 'unambiguous' } : {});
-  if (parsed.errors.some(({ severity }) => String(severity) === 'Error')) return { specifiers: [], open: true };
+  if (parsed.errors.length > 0) return { specifiers: [], open: true };
   const specifiers: string[] = [];
   let open = false;
   for (const { moduleRequest, start, end } of parsed.module.staticImports) {

@@ -70,7 +70,7 @@ function toFinding(
   const isExploited = ids.some((id) => exploited.includes(id));
   const parts = [
     `${one.name} ${one.version} (${lockfiles.slice(0, 3).join(', ')})`,
-    `${summary ?? 'has a known vulnerability'}`,
+    summary ?? 'has a known vulnerability',
     `severity ${level}${isExploited ? ', known to be exploited' : ''}`,
     match === 'unknown' ? 'the version cannot be compared and counts as affected' : null,
     fixed === null ? 'no fixed version is known' : `fixed in ${fixed}`,

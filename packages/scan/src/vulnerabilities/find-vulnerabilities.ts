@@ -51,8 +51,8 @@ function matchEntry({ ecosystem, name, version }: Package, entry: OsvEntry): Hit
     ({ package: one }) =>
       one !== undefined && one.ecosystem.split(':', 1)[0] === ecosystem && keyOf(ecosystem, one.name) === name,
   );
-  const matches = affected.map((one) => matchVersion(ecosystem, version, one));
-  const match = matches.includes('yes') ? 'yes' : matches.includes('unknown') ? 'unknown' : null;
+  const matches = new Set(affected.map((one) => matchVersion(ecosystem, version, one)));
+  const match = matches.has('yes') ? 'yes' : matches.has('unknown') ? 'unknown' : null;
   return match === null ? [] : [{ entry, affected, match }];
 }
 

@@ -25,14 +25,15 @@ interface Pep440Version {
   readonly local: readonly (string | bigint)[];
 }
 
+/** BigInt: date versions such as 20240101123456789012 do not fit a double. An absent number is 0. */
+const number = (digits: string | undefined): bigint => BigInt(digits === undefined || digits === '' ? 0 : digits);
+
 /** `null` if `text` is no such version. */
 function parsePep440(text: string): Pep440Version | null {
   const match = text.length > MAX_CHARS ? null : PATTERN.exec(text.trim().toLowerCase());
   if (match === null) return null;
   const [, epoch, release = '', pre, preNumber, implicitPost, postWord, postNumber, devWord, devNumber, local] = match;
   const hasPost = implicitPost !== undefined || postWord !== undefined;
-  // BigInt: date versions such as 20240101123456789012 do not fit a double. An absent number is 0.
-  const number = (digits: string | undefined): bigint => BigInt(digits === undefined || digits === '' ? 0 : digits);
   const bare = pre === undefined && !hasPost && devWord !== undefined;
   return {
     epoch: number(epoch),
