@@ -75,7 +75,7 @@ describe('R-23: verify a bundle offline', () => {
   });
 
   const pinCases: { name: string; change: (pins: BundlePins) => BundlePins }[] = [
-    { name: 'a signer who is not pinned', change: ({ gate, people: { bob: _, ...people } }) => ({ gate, people }) },
+    { name: 'a signer who is not pinned', change: (pins) => pinsOnly(pins, ['ann', 'dora']) },
     { name: 'another key of a signer', change: (pins) => withKey(pins, 'bob', 'mallory') },
     { name: 'a key that is pinned for two people', change: (pins) => withKey(pins, 'bob', 'ann') },
     { name: 'pins of another gate', change: (pins) => ({ ...pins, gate: 'other' }) },
@@ -196,7 +196,6 @@ describe('R-10: a changed bundle is found', () => {
     }
   });
 
-  const file = (name: string, text = '') => ({ name, bytes: Buffer.from(text) });
   const shapes: { name: string; change: (entries: Entries) => Entries }[] = [
     { name: 'a file that no record names', change: (entries) => [...entries, file('zzz')] },
     { name: 'an object that no record names', change: (entries) => [...entries, file(`objects/ff/${'f'.repeat(62)}`)] },
@@ -297,6 +296,12 @@ describe('pins', () => {
     }
   });
 });
+
+function pinsOnly({ gate, people }: BundlePins, wanted: readonly string[]): BundlePins {
+  return { gate, people: Object.fromEntries(Object.entries(people).filter(([person]) => wanted.includes(person))) };
+}
+
+const file = (name: string, text = '') => ({ name, bytes: Buffer.from(text) });
 
 function withKey(pins: BundlePins, person: string, owner: string): BundlePins {
   const key = Buffer.from(signerOf(owner).publicKey).toString('base64');

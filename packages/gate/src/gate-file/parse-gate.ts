@@ -26,9 +26,28 @@ export interface ParsedGate {
 const whole = (message: string, line: number | null = null): GateProblem =>
   placeProblem({ path: [], rule: 'R-01', severity: 'error', message }, line);
 
+/**
+ * Reading a log, folding its board and judging it ask for the same frozen file, and a large one takes as
+ * long as thousands of records. A log has few revisions that are asked for in turn.
+ */
+const MAX_REMEMBERED = 4;
+/** By digest; gates are never changed after parsing. */
+const remembered = new Map<string, ParsedGate>();
+
 /** Never throws. */
 export function parseGate(text: string): ParsedGate {
   const digest = sha256Hex(text);
+  // What is not well-formed has the digest of another text.
+  const known = text.isWellFormed() ? remembered.get(digest) : undefined;
+  if (known !== undefined) return known;
+  const parsed = parseText(text, digest);
+  if (parsed.gate === null) return parsed;
+  if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+  remembered.set(digest, parsed);
+  return parsed;
+}
+
+function parseText(text: string, digest: string): ParsedGate {
   if (text.length > MAX_GATE_CHARS) {
     return {
       gate: null,
