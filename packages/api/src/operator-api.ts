@@ -181,6 +181,7 @@ export const AttentionSchema = z.strictObject({
     'certificate',
     'conflict',
     'no-hosts',
+    'gate',
   ]),
   severity: z.enum(SEVERITIES),
   title: z.string(),
@@ -188,6 +189,8 @@ export const AttentionSchema = z.strictObject({
   hostId: z.string().nullable(),
   check: z.string().nullable(),
   bundleId: BundleIdSchema.nullable(),
+  /** The release gate it is about. */
+  gate: z.string().optional(),
   since: InstantSchema,
 });
 export type Attention = z.infer<typeof AttentionSchema>;
@@ -260,7 +263,7 @@ export const OrderViewSchema = z.strictObject({
 export const EventSchema = z.strictObject({
   seq: z.int(),
   at: InstantSchema,
-  kind: z.enum(['host', 'evidence', 'remediation', 'checkpoint', 'order', 'resync', 'hello']),
+  kind: z.enum(['host', 'evidence', 'remediation', 'checkpoint', 'order', 'gate', 'resync', 'hello']),
   hostId: z.string().nullable(),
   id: z.string().nullable(),
 });

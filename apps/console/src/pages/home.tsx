@@ -149,7 +149,11 @@ function AttentionItem({ item }: { item: Attention }) {
       <Badge state={item.severity} />
       <div>
         <strong>
-          {item.hostId === null ? (
+          {item.gate !== undefined ? (
+            <Link to="/gates/$gate" params={{ gate: item.gate }}>
+              {item.title}
+            </Link>
+          ) : item.hostId === null ? (
             item.title
           ) : (
             <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>

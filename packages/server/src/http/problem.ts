@@ -10,6 +10,10 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_SERVER_ENROLLMENT_REFUSED: 403,
   ERR_SERVER_NOT_FOUND: 404,
   ERR_SERVER_TOO_LARGE: 413,
+  ERR_GATE_BUNDLE: 422,
+  ERR_GATE_KEY: 422,
+  ERR_GATE_LOG_INVALID: 422,
+  ERR_GATE_OBJECT_MISSING: 422,
   ERR_SERVER_RATE_LIMITED: 429,
   ERR_STORE_UNAVAILABLE: 503,
 };
@@ -33,16 +37,23 @@ function sendProblem(logger: Logger, request: FastifyRequest, reply: FastifyRepl
   else if (status >= 500) logger.error({ err: error, requestId: request.id }, 'a request failed');
   const retryAfterS = RETRY_AFTER_S[status];
   if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS);
-  const paths = isHoldfastError(error) && code === 'ERR_INPUT_INVALID' ? error.fields['paths'] : undefined;
+  const detail = detailOf(error);
   return reply
     .status(status)
     .type('application/problem+json')
     .send({
       type: `https://holdfast.dev/errors#${code}`,
       code,
-      title: ERROR_CODES[code].title + (paths === undefined ? '' : `: ${String(paths)}`),
+      title: ERROR_CODES[code].title + (detail === undefined ? '' : `: ${detail}`),
       requestId: request.id,
     });
+}
+
+/** What a person who may send the request needs to correct it. Of everything else nobody learns more than the code. */
+function detailOf(error: unknown): string | undefined {
+  if (!isHoldfastError(error)) return undefined;
+  if (error.code === 'ERR_INPUT_INVALID') return error.fields['paths']?.toString();
+  return STATUS[error.code] === 422 ? error.fields['reason']?.toString() : undefined;
 }
 
 export function installErrorFunnel(app: FastifyInstance, logger: Logger): void {

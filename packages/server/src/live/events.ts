@@ -10,7 +10,7 @@ export const EVENT_CHANNEL = 'holdfast_events';
 export const MAX_KEPT_EVENTS = 5_000;
 
 export interface NewEvent {
-  readonly kind: 'host' | 'evidence' | 'remediation' | 'checkpoint' | 'order';
+  readonly kind: 'host' | 'evidence' | 'remediation' | 'checkpoint' | 'order' | 'gate';
   readonly hostId: string | null;
   readonly id: string | null;
 }

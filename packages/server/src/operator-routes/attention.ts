@@ -187,12 +187,14 @@ const urgency = (severity: Attention['severity']): number => -SEVERITIES.indexOf
 /**
  * @param hosts all of them
  * @param troubled those of them that are not good
+ * @param gates what release gates need
  * @returns the most urgent first, of these the oldest first
  */
 export async function listAttention(
   tx: Transaction,
   hosts: readonly HostStanding[],
   troubled: readonly HostView[],
+  gates: readonly Attention[],
   now: Date,
 ): Promise<Attention[]> {
   const find = await findRemediations(tx, troubled);
@@ -202,6 +204,7 @@ export async function listAttention(
     ...(await listUnanchored(tx, now)),
     ...(await listConflicts(tx)),
     ...(await listIntegrityProblems(tx)),
+    ...gates,
   ];
   if (hosts.length === 0)
     items.push({

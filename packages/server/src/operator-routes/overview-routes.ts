@@ -4,6 +4,8 @@ import type { Transaction } from '@holdfast/store';
 import type { z } from 'zod';
 import type { ServerContext } from '../context.ts';
 import { scoreOf, type Tally } from '../host-view.ts';
+import { gateAttention } from '../gates/describe-gate.ts';
+import { assessGate, listGates, type OpenedBundles } from '../gates/published-gates.ts';
 import type { Router } from '../http/route.ts';
 import { OPEN_STATES } from '../ingest/remediations.ts';
 import { listAttention } from './attention.ts';
@@ -58,7 +60,7 @@ const sumTallies = (hosts: readonly HostStanding[]): Tally => ({
   failing: sum(hosts, 'failing'),
 });
 
-export function addOverviewRoutes(router: Router<Operator>, context: ServerContext): void {
+export function addOverviewRoutes(router: Router<Operator>, context: ServerContext, opened: OpenedBundles): void {
   const everyHost = (tx: Transaction): Promise<HostStanding[]> =>
     readStandings(tx, {}, context.clock.wallMs(), context.checkinIntervalMs);
   /** Those that may need a person, with their statuses. */
@@ -99,7 +101,10 @@ export function addOverviewRoutes(router: Router<Operator>, context: ServerConte
       handle: ({ principal }) =>
         context.store.withOrg(principal.orgId, async (tx) => {
           const hosts = await everyHost(tx);
-          const items = await listAttention(tx, hosts, await troubled(tx, hosts), new Date(context.clock.wallMs()));
+          const now = new Date(context.clock.wallMs());
+          const published = await listGates(tx, opened);
+          const gates = published.flatMap((gate) => gateAttention(gate, assessGate(gate, now.getTime())));
+          const items = await listAttention(tx, hosts, await troubled(tx, hosts), gates, now);
           return { items, nextCursor: null };
         }),
     });
