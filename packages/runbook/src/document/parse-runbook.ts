@@ -91,6 +91,8 @@ export function parseRunbook(
 
 /** The switches that any Markdown document describes, runbook or not. */
 export function parseSwitches(text: string): { switches: readonly Switch[]; problems: readonly RunbookProblem[] } {
+  // Any document may be long and full of links; only one with such a fence has to be a modest one.
+  if (!/yaml[ \t]+switch/.test(text)) return { switches: [], problems: [] };
   const outline = outlineMarkdown(text);
   if ('message' in outline) return { switches: [], problems: [outline] };
   const reader = new Reader({ frontMatter: null, items: outline.items.filter(isSwitchBlock) });

@@ -281,6 +281,16 @@ describe('R-29: statements about one switch agree across documents', () => {
   }
 });
 
+it('R-29: a long document without switches is no finding, and one that cannot be read is told', async () => {
+  const long = { 'docs/long.md': '[a](b) '.repeat(60_000) };
+  const { findings, skipped } = await verify(long, { documents: ['docs/long.md', 'docs/gone.md'] });
+  assert.deepEqual(findings, []);
+  assert.deepEqual(
+    skipped.map(({ path }) => path),
+    ['docs/gone.md'],
+  );
+});
+
 describe('R-30: drills age', () => {
   const cases: { name: string; files: Record<string, string>; over?: Partial<VerifyOptions>; want: RegExp | null }[] = [
     { name: 'the last day', files: changed('2026-11-20', '2026-08-23'), want: null },

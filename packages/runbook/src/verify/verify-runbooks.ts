@@ -15,6 +15,8 @@ import { type Resolution, resolveReferences } from './resolve-references.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_RUNBOOKS = 500;
+/** Other documents may be long; a link or a larger file is told as skipped. */
+const MAX_OTHER_BYTES = 8 * 1_024 * 1_024;
 
 export interface VerifyOptions {
   /** Paths of the runbooks. None is a finding, not a success. */
@@ -71,6 +73,7 @@ export interface RunbookReport {
   /** Source files that were looked at. */
   readonly files: number;
   readonly bytes: number;
+  /** Sources and documents that were not, each with why. */
   readonly skipped: Resolution['skipped'];
 }
 
@@ -108,10 +111,14 @@ export async function verifyRunbooks(
   if (!loaded.some(({ runbook }) => runbook.status === 'active')) {
     report('runbook-missing', options.runbooks[0] ?? '.', 1, 'There is no valid runbook with status active');
   }
+  const unread: { path: string; reason: string }[] = [];
   for (const path of options.documents) {
-    const text = await readText(deps.candidate, path, report);
-    if (text === null) continue;
-    const read = parseSwitches(text);
+    const bytes = await deps.candidate.read(path, MAX_OTHER_BYTES);
+    if (bytes === null) {
+      unread.push({ path, reason: `no regular file of at most ${MAX_OTHER_BYTES} bytes` });
+      continue;
+    }
+    const read = parseSwitches(Buffer.from(bytes).toString());
     for (const { line, message } of read.problems) report('runbook-malformed', path, line, message);
     for (const known of read.switches) switches.push({ path, known });
   }
@@ -127,9 +134,9 @@ export async function verifyRunbooks(
   }
   checkSwitches(switches, report);
   const runbooks = loaded.map((one) => summarize(one, resolution, options, report));
-  const { files, bytes, skipped } = resolution;
+  const { files, bytes } = resolution;
   findings.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));
-  return { runbooks, findings, files, bytes, skipped };
+  return { runbooks, findings, files, bytes, skipped: [...unread, ...resolution.skipped] };
 }
 
 async function readText(candidate: Candidate, path: string, report: Report): Promise<string | null> {
