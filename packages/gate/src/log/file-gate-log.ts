@@ -4,7 +4,9 @@
  *
  * The checkpoint alone says what was recorded. An append writes the lines and syncs them, then puts the
  * new checkpoint in place by rename: whatever is behind the signed head was never acknowledged. A reader
- * ignores it and the next append cuts it off; below the head nothing is ever cut.
+ * ignores it and the next append cuts it off; below the head nothing is ever cut. When nothing but the
+ * sync after that rename fails, the append is refused although its head may be in place: the next one
+ * then finds that the log moved.
  */
 import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
