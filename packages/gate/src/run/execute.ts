@@ -8,6 +8,7 @@ import type { Clock } from '@holdfast/core';
 import type { RunRecord } from '../records/run-record.ts';
 import { killTree, RUN_VARIABLE, signalTree } from './process-tree.ts';
 import type { CapturedStream } from './session-pack.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface Execution {
   readonly ending: RunRecord['ending'];
@@ -27,6 +28,8 @@ export interface ExecuteOptions {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Told of the command, in case we are killed. */
+  readonly watchdog: Watchdog | null;
   readonly stdout: Pick<CapturedStream, 'write'>;
   readonly stderr: Pick<CapturedStream, 'write'>;
 }
@@ -54,6 +57,7 @@ export async function execute(clock: Clock, options: ExecuteOptions, signal: Abo
     await once(child, 'error').catch(() => undefined);
     return { ending: 'not-started', exitCode: null, signal: null, durationMs: 0, sandbox: null };
   }
+  options.watchdog?.watch(pid);
   const tree = { pid, run };
   const stop = new StopWatch(() => {
     signalTree(tree, 'SIGTERM');
@@ -67,6 +71,7 @@ export async function execute(clock: Clock, options: ExecuteOptions, signal: Abo
     const [exitCode, killedBy] = (await once(child, 'exit')) as [number | null, string | null];
     const durationMs = clock.monotonicMs() - startMs;
     killTree(tree);
+    options.watchdog?.rest();
     await Promise.race([closed, after(DRAIN_MS)]);
     const ending = stop.reason ?? (killedBy === null ? 'itself' : 'signal');
     return { ending, exitCode, signal: killedBy, durationMs, sandbox: null };

@@ -2,6 +2,7 @@
 import { hasCode } from '@holdfast/core';
 import { type ScanSummary, ScanSummarySchema } from '@holdfast/scan';
 import type { GateCommand, ReportFormat } from '../gate-file/gate-schema.ts';
+import { readSarif } from '../interchange/read-sarif.ts';
 import type { RunRecord, TestResult } from '../records/run-record.ts';
 import { readTestReport } from '../reports/read-test-report.ts';
 import type { ReportFile } from './report-file.ts';
@@ -37,7 +38,7 @@ export function readReport({ format }: NonNullable<GateCommand['report']>, file:
 
 function parse(format: ReportFormat, bytes: Uint8Array, root: string): ReadReport {
   if (format === 'scan' || format === 'sarif') {
-    const scan = format === 'scan' ? readScan(bytes) : null;
+    const scan = format === 'scan' ? readScan(bytes) : readSarif(bytes);
     return scan === null ? without('malformed') : { status: 'read', cached: false, tests: null, scan };
   }
   const { results, cached } = readTestReport(format, bytes, root);

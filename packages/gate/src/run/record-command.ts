@@ -17,6 +17,7 @@ import { discardReport, readReport as readReportFile, type ReportFile } from './
 import { type ReadReport, readReport } from './read-report.ts';
 import type { SessionObserver, SourceTree } from './runner.ts';
 import { CapturedStream, type SessionPack } from './session-pack.ts';
+import type { Watchdog } from './watchdog.ts';
 
 /** Where a command runs: the work tree, or a changed copy of it. */
 export interface RunPlace {
@@ -25,6 +26,7 @@ export interface RunPlace {
   readonly exclude: string;
   readonly environment: CommandEnvironment;
   readonly pack: SessionPack;
+  readonly watchdog: Watchdog;
   readonly clock: Clock;
   readonly sandbox: SandboxedCommands | null;
 }
@@ -117,7 +119,7 @@ async function executeIn(
   signal: AbortSignal,
 ): Promise<Execution> {
   if (signal.aborted) return { ...NOT_STARTED, ending: 'interrupted' };
-  const { tree, environment, clock, sandbox } = place;
+  const { tree, environment, clock, sandbox, watchdog } = place;
   const { argv } = command;
   const cwd = await directoryIn(tree.root, command.cwd);
   const program = cwd === null ? null : await findExecutable(argv[0] ?? '', environment.variables['PATH'] ?? '', cwd);
@@ -135,6 +137,7 @@ async function executeIn(
     cwd,
     environment: environment.variables,
     timeoutMs: command.timeoutSeconds * 1_000,
+    watchdog,
     stdout: tee('stdout'),
     stderr: tee('stderr'),
   };

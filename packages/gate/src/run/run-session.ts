@@ -10,12 +10,14 @@ import { mutationDigest } from '../gate-file/mutation-digest.ts';
 import type { NewRecord } from '../log/gate-log.ts';
 import type { GateRecord, RecordOf } from '../records/statements.ts';
 import { openSourceTree } from '../source/open-source-tree.ts';
+import { borrowDependencies } from './borrow-dependencies.ts';
 import { commandEnvironment } from './command-environment.ts';
 import { applyMutation } from './mutation.ts';
 import { recordCommand, type RecordedRun, type RunPlace } from './record-command.ts';
 import type { RunnerDeps, RunSession, SessionObserver, SessionRequest, SourceTree } from './runner.ts';
 import { SessionPack } from './session-pack.ts';
 import { readToolchain } from './toolchain.ts';
+import { Watchdog } from './watchdog.ts';
 
 export const runSession: RunSession = async (deps, request, observer, signal) => {
   const runs = [await session(deps, request, request.role, request.commands, observer, signal)];
@@ -47,7 +49,8 @@ async function session(
   const pack = new SessionPack();
   const where = { run: id, root: tree.root, environment: environment.variables };
   const toolchain = await readToolchain(clock, where, gate.toolchain, signal);
-  const place: RunPlace = { tree, exclude: gate.records, environment, pack, clock, sandbox: deps.sandbox };
+  using watchdog = new Watchdog();
+  const place: RunPlace = { tree, exclude: gate.records, environment, pack, watchdog, clock, sandbox: deps.sandbox };
   const runs: RecordedRun[] = [];
   for (const command of commands) {
     if (signal.aborted) break; // what did not run has no record: it is missing, and the session is over
@@ -101,6 +104,7 @@ async function recordMutation(
 ): Promise<RecordedRun> {
   await using copy = await tree.checkout(commit, signal);
   const copied = await openSourceTree(copy.path);
+  await borrowDependencies(tree.root, copied.root, signal);
   const isApplied = await applyMutation(copied.root, gap.mutation, signal);
   const mutation = { test: gap.test, digest: mutationDigest(gap), isApplied };
   return await recordCommand({ ...place, tree: copied }, command, mutation, observer, signal);

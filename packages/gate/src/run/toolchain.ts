@@ -34,7 +34,17 @@ export async function readToolchain(
       const program = await findExecutable(argv[0] ?? '', environment['PATH'] ?? '', cwd);
       if (program === null) return { name, version: 'not found', executable: null };
       const [stdout, stderr] = [new CapturedStream(), new CapturedStream()];
-      const options = { run, program, argv, cwd, environment, timeoutMs: VERSION_TIMEOUT_MS, stdout, stderr };
+      const options = {
+        run,
+        program,
+        argv,
+        cwd,
+        environment,
+        timeoutMs: VERSION_TIMEOUT_MS,
+        watchdog: null,
+        stdout,
+        stderr,
+      };
       const { ending, exitCode } = await execute(clock, options, signal);
       const executable = await digestOf(program);
       if (ending !== 'itself' || exitCode !== 0) {
