@@ -5,7 +5,7 @@
  */
 import type { Assessment, Reason } from '../verdict/assessment.ts';
 
-/** Canonical JSON: the same assessment gives the same text. */
+/** The same assessment gives the same text. */
 export function verdictSarif(assessment: Assessment): string {
   const { reasons, gate, candidate, verdict, at } = assessment;
   const rules = new Map(reasons.map(({ code, rule }) => [code, rule]));
