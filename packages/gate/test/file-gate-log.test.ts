@@ -228,7 +228,7 @@ describe('R-10: appends', () => {
     }
   });
 
-  it('refuses when another appended since the log was opened, and writes nothing', async (t) => {
+  it('refuses when another appended since the log was opened, writes nothing, and has then what is new', async (t) => {
     const directory = join(temporaryDirectory(t), 'log');
     await filled(directory);
     const [mine, theirs] = [await open(directory), await open(directory)];
@@ -236,7 +236,9 @@ describe('R-10: appends', () => {
     const before = readFileSync(join(directory, 'log.jsonl'));
     await assert.rejects(mine.append([note('mine')], ANN), (error) => hasCode(error, 'ERR_GATE_LOG_MOVED'));
     assert.deepEqual(readFileSync(join(directory, 'log.jsonl')), before);
-    assert.deepEqual(textsOf(mine), ['one', 'two', 'three']);
+    assert.deepEqual(textsOf(mine), ['one', 'two', 'three', 'theirs']);
+    await mine.append([note('mine')], ANN);
+    assert.deepEqual(textsOf(await open(directory)), ['one', 'two', 'three', 'theirs', 'mine']);
   });
 
   it('opens what is not there only when told to create it, and creates nothing before the first append', async (t) => {

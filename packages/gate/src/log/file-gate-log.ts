@@ -63,11 +63,16 @@ export async function openGateLog(
       fields: { rule: 'R-03', reason: 'there are no records; freeze the gate first' },
     });
   }
+  const place = { directory, gateId, signal };
+  return new FileGateLog(place, await readState(place));
+}
+
+async function readState({ directory, gateId }: Place): Promise<State> {
   // In this order: lines up to a head that was once in place never change.
   const checkpoint = await readCheckpoint(directory);
   const log = (await readRegularFile(join(directory, LOG), MAX_LOG_BYTES)) ?? new Uint8Array();
   const { reader, endBytes } = await readLog(gateId, { log, checkpoint });
-  return new FileGateLog({ directory, gateId, signal }, { reader, checkpoint, chunks: [log.subarray(0, endBytes)] });
+  return { reader, checkpoint, chunks: [log.subarray(0, endBytes)] };
 }
 
 interface State {
@@ -116,6 +121,7 @@ class FileGateLog implements GateLog {
     await attempt(async () => prepareDirectory(directory));
     using _lock = await lockLog(join(directory, LOCK), signal);
     if ((await readCheckpoint(directory)) !== before.checkpoint) {
+      this.#state = grown(before, await readState(this.#place));
       throw new HoldfastError('another process appended to the gate', { code: 'ERR_GATE_LOG_MOVED' });
     }
     const { reader, envelopes, records } = await appendTo(before.reader, batch, signer);
@@ -157,6 +163,12 @@ class FileGateLog implements GateLog {
     if (sha256Hex(bytes) !== digest) throw changedObject(digest);
     return bytes;
   }
+}
+
+/** What others appended comes behind what was read: anything else was rewritten, not appended. */
+function grown(before: State, now: State): State {
+  if (before.reader.records.every(({ leaf }, index) => now.reader.records[index]?.leaf === leaf)) return now;
+  throw invalidHead('it is not about the records that were here before');
 }
 
 async function isMissing(directory: string): Promise<boolean> {

@@ -45,7 +45,8 @@ export interface GateLog {
   /**
    * Signs, appends and makes durable, all of `batch` or nothing. One writer at a time across processes:
    * waits for the lock, and refuses when the log grew under the caller (`ERR_GATE_LOG_MOVED`), whose
-   * decision may no longer hold. A failure leaves this log, on disk and here, as it was.
+   * decision may no longer hold; `records` then has what is new. Any other failure leaves this log, on
+   * disk and here, as it was.
    *
    * @throws `ERR_GATE_KEY` when the signer is not the author; `ERR_GATE_RULE` when a record would not count
    * for another reason; `ERR_GATE_LOG_MOVED`; `ERR_GATE_LOG_WRITE`
