@@ -8,7 +8,7 @@ import { mutationDigest } from '../gate-file/mutation-digest.ts';
 import type { Source } from '../records/run-record.ts';
 import { isSameSource } from '../records/same-source.ts';
 import { type EvidenceState, INVALIDITIES, type Invalidity } from '../verdict/assessment.ts';
-import { faultsOf, hasFailed, hasTests } from './run-faults.ts';
+import { hasFailed, hasTests } from './run-faults.ts';
 import type { Attempt, RunIndex } from './run-index.ts';
 
 const HOUR_MS = 3_600_000;
@@ -31,9 +31,7 @@ export function judgeEvidence(index: RunIndex, question: EvidenceQuestion): Evid
   const { command, role, packet, source } = question;
   const attempts = index.attempts(command, role, packet);
   const judged = attempts.findLast((attempt) => fitsSource(attempt, source)) ?? attempts.at(-1) ?? null;
-  const definition = index.commands.get(command);
-  const found = new Set(judged === null ? (['missing'] as const) : invalidities(index, judged, question));
-  const invalid = INVALIDITIES.filter((invalidity) => found.has(invalidity));
+  const invalid = judged === null ? (['missing'] as const) : invalidities(index, judged, question);
   return {
     command,
     role,
@@ -42,39 +40,34 @@ export function judgeEvidence(index: RunIndex, question: EvidenceQuestion): Evid
     valid: invalid.length === 0,
     invalid,
     attempts: attempts.length,
-    failedAttempts: attempts.filter((attempt) => definition === undefined || hasFailed(attempt, definition)).length,
+    failedAttempts: attempts.filter(hasFailed).length,
   };
 }
 
-/** All that is wrong with `attempt` as an answer to `question`. */
-export function* invalidities(index: RunIndex, attempt: Attempt, question: EvidenceQuestion): Generator<Invalidity> {
+/** All that is wrong with `attempt` as an answer to `question`, each once, in the order of the table. */
+export function invalidities(index: RunIndex, attempt: Attempt, question: EvidenceQuestion): readonly Invalidity[] {
+  const found = [...attempt.faults];
   const command = index.commands.get(attempt.command);
-  if (command === undefined) {
-    yield 'other-expectation';
-    return;
+  placeFaults(found, index, attempt, question);
+  if (command !== undefined && attempt.run !== null) {
+    circumstanceFaults(found, index, attempt, command);
+    timeFaults(found, index, attempt, command, question.nowMs);
+    scanFaults(found, index, attempt, command, question.nowMs);
+    gapFaults(found, index, attempt, command, question);
   }
-  yield* placeFaults(index, attempt, question);
-  if (attempt.run === null || attempt.session === null) {
-    yield 'interrupted';
-    return;
-  }
-  yield* faultsOf(attempt.run, command);
-  yield* circumstanceFaults(index, attempt, command);
-  yield* timeFaults(index, attempt, command, question.nowMs);
-  yield* scanFaults(index, attempt, command, question.nowMs);
-  yield* gapFaults(index, attempt, command, question);
+  return found.length === 0 ? found : INVALIDITIES.filter((invalidity) => found.includes(invalidity));
 }
 
 /** Where, by whom, under which freeze. */
-function* placeFaults(index: RunIndex, attempt: Attempt, question: EvidenceQuestion): Generator<Invalidity> {
+function placeFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, question: EvidenceQuestion): void {
   const { source, announcedIndex, run } = attempt;
-  if (announcedIndex === null) yield 'unannounced';
-  if (!fitsSource(attempt, question.source)) yield 'other-commit';
+  if (announcedIndex === null) found.push('unannounced');
+  if (!fitsSource(attempt, question.source)) found.push('other-commit');
   // A mutation run is of a copy that was changed on purpose; what it was a copy of is `source`.
   const sources = run === null || attempt.role === 'mutation' ? [source] : [source, run.before, run.after];
-  if (sources.some((each) => each.dirtyFiles > 0 || !isSameSource(each, source))) yield 'dirty-tree';
-  if (!mayRun(index, attempt, question)) yield 'wrong-author';
-  if ((announcedIndex ?? -1) <= frozenSince(index, attempt.packet)) yield 'before-freeze';
+  if (sources.some((each) => each.dirtyFiles > 0 || !isSameSource(each, source))) found.push('dirty-tree');
+  if (!mayRun(index, attempt, question)) found.push('wrong-author');
+  if ((announcedIndex ?? -1) <= frozenSince(index, attempt.packet)) found.push('before-freeze');
 }
 
 /** R-13: the implementer's evidence is by the implementer, the reviewer's by a reviewer; the milestone is run by anybody of the gate. */
@@ -100,7 +93,7 @@ function frozenSince({ board }: RunIndex, packet: string | null): number {
 }
 
 /** With what it ran: the frozen expectation, the release's toolchain, no caches, the sandbox, a tier its kind can claim. */
-function* circumstanceFaults(index: RunIndex, attempt: Attempt, command: GateCommand): Generator<Invalidity> {
+function circumstanceFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, command: GateCommand): void {
   const { run, session } = attempt;
   const { freeze } = index.board;
   if (run === null || session === null || freeze === null) return;
@@ -108,66 +101,67 @@ function* circumstanceFaults(index: RunIndex, attempt: Attempt, command: GateCom
     run.commandDigest === freeze.commandDigests.get(command.id) &&
     run.argv.length === command.argv.length &&
     run.argv.every((argument, at) => argument === command.argv[at]);
-  if (!isAsFrozen) yield 'other-expectation';
+  if (!isAsFrozen) found.push('other-expectation');
   const isReleaseToolchain = freeze.gate.toolchain.every(({ name, release }) => {
     const used = session.toolchain.filter((tool) => tool.name === name);
     return used.length > 0 && used.every(({ version }) => version === release);
   });
-  if (!isReleaseToolchain) yield 'other-toolchain';
-  if (!session.cachesOff) yield 'caches-on';
-  if (command.sandbox !== null && run.sandbox?.profile !== command.sandbox) yield 'wrong-sandbox';
-  if (TIERS.indexOf(command.tier) > TIERS.indexOf(TIER_CAP[command.kind])) yield 'tier-too-low';
+  if (!isReleaseToolchain) found.push('other-toolchain');
+  if (!session.cachesOff) found.push('caches-on');
+  if (command.sandbox !== null && run.sandbox?.profile !== command.sandbox) found.push('wrong-sandbox');
+  if (TIERS.indexOf(command.tier) > TIERS.indexOf(TIER_CAP[command.kind])) found.push('tier-too-low');
 }
 
 /** Written so that a time that is no time is too old and too new at once. */
-function* timeFaults(index: RunIndex, attempt: Attempt, command: GateCommand, nowMs: number): Generator<Invalidity> {
+function timeFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, command: GateCommand, nowMs: number): void {
   const { run, session } = attempt;
   if (run === null || session === null) return;
   const startedMs = Date.parse(run.startedAt);
   const latestMs = Math.max(startedMs + run.durationMs, Date.parse(session.at));
   const maxAgeHours = command.maxAgeHours ?? index.board.freeze?.gate.policies.maxEvidenceAgeHours ?? 0;
-  if (!(nowMs - startedMs <= maxAgeHours * HOUR_MS)) yield 'expired';
-  if (!(latestMs - nowMs <= MAX_CLOCK_AHEAD_MS)) yield 'from-the-future';
+  if (!(nowMs - startedMs <= maxAgeHours * HOUR_MS)) found.push('expired');
+  if (!(latestMs - nowMs <= MAX_CLOCK_AHEAD_MS)) found.push('from-the-future');
 }
 
 /** R-24, R-25: a scan that could not look, looked at nothing, or looked with old data is not clean. */
-function* scanFaults(index: RunIndex, attempt: Attempt, command: GateCommand, nowMs: number): Generator<Invalidity> {
+function scanFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, command: GateCommand, nowMs: number): void {
   if (command.report?.format !== 'scan') {
-    if (command.kind === 'scan' && command.report === null) yield 'missing';
+    if (command.kind === 'scan' && command.report === null) found.push('missing');
     return;
   }
   const scan = index.scan(attempt);
   if (scan === null) {
-    yield 'missing';
+    found.push('missing');
     return;
   }
   const { state, rules, coverage, database, scanner } = scan;
-  if (state !== 'complete') yield 'scan-inconclusive';
-  else if (rules.count === 0 || (coverage.files === 0 && (coverage.packages ?? 0) === 0)) yield 'empty';
+  if (state !== 'complete') found.push('scan-inconclusive');
+  else if (rules.count === 0 || (coverage.files === 0 && (coverage.packages ?? 0) === 0)) found.push('empty');
   const maxAgeDays = index.board.freeze?.gate.policies.maxDatabaseAgeDays ?? 0;
   if (database === null) {
-    if (scanner === 'vulnerabilities') yield 'database-stale';
+    if (scanner === 'vulnerabilities') found.push('database-stale');
     return;
   }
   const ageMs = nowMs - Date.parse(database.exportedAt);
-  if (!(ageMs <= maxAgeDays * DAY_MS)) yield 'database-stale';
-  if (!(-ageMs <= MAX_CLOCK_AHEAD_MS)) yield 'from-the-future';
+  if (!(ageMs <= maxAgeDays * DAY_MS)) found.push('database-stale');
+  if (!(-ageMs <= MAX_CLOCK_AHEAD_MS)) found.push('from-the-future');
 }
 
 /** R-06: tests are known by name; those that close a gap passed, and fail without what they protect. */
-function* gapFaults(
+function gapFaults(
+  found: Invalidity[],
   index: RunIndex,
   attempt: Attempt,
   command: GateCommand,
   question: EvidenceQuestion,
-): Generator<Invalidity> {
+): void {
   const tests = index.tests(attempt);
-  if (hasTests(command) && tests === null) yield 'missing';
+  if (hasTests(command) && tests === null) found.push('missing');
   if (command.gapTests.length === 0) return;
   const passed = new Set(tests?.filter(({ status }) => status === 'passed').map(({ id }) => id));
   for (const gap of command.gapTests) {
-    if (!passed.has(gap.test)) yield 'gap-test-missing';
-    if (!failsWhenMutated(index, attempt, gap, question)) yield 'gap-test-survives-mutation';
+    if (!passed.has(gap.test)) found.push('gap-test-missing');
+    if (!failsWhenMutated(index, attempt, gap, question)) found.push('gap-test-survives-mutation');
   }
 }
 
@@ -191,14 +185,16 @@ function failsWhenMutated(index: RunIndex, attempt: Attempt, gap: GapTest, quest
     );
   const command = index.commands.get(attempt.command);
   if (newest === undefined || newest.run === null || command === undefined) return false;
-  const faults = [
-    ...placeFaults(index, newest, question),
-    ...faultsOf(newest.run, command),
-    ...circumstanceFaults(index, newest, command),
-    ...timeFaults(index, newest, command, question.nowMs),
-  ].filter((fault) => !EXPECTED_OF_MUTATIONS.has(fault));
+  const faults = [...newest.faults];
+  placeFaults(faults, index, newest, question);
+  circumstanceFaults(faults, index, newest, command);
+  timeFaults(faults, index, newest, command, question.nowMs);
   const results = index.tests(newest)?.filter(({ id }) => id === gap.test) ?? [];
-  return faults.length === 0 && results.length > 0 && results.every(({ status }) => status === 'failed');
+  return (
+    faults.every((fault) => EXPECTED_OF_MUTATIONS.has(fault)) &&
+    results.length > 0 &&
+    results.every(({ status }) => status === 'failed')
+  );
 }
 
 const fitsSource = (attempt: Attempt, source: Source | null): boolean =>

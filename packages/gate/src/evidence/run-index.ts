@@ -1,6 +1,6 @@
 /**
  * Every attempt at every command, found in one pass over the records and looked up by who ran what for
- * which packet. It pairs announcements with what came of them; it judges nothing (`judge-evidence.ts`).
+ * which packet. It pairs announcements with what came of them; whether it counts is `judge-evidence.ts`.
  */
 import { canonicalJson } from '@holdfast/core';
 import { sha256Hex } from '@holdfast/crypto';
@@ -8,6 +8,8 @@ import type { ScanSummary } from '@holdfast/scan';
 import type { Board } from '../board/board.ts';
 import type { GateCommand, Packet, Person } from '../gate-file/gate-schema.ts';
 import type { RUN_ROLES, RunRecord, Source, TestResult } from '../records/run-record.ts';
+import type { Invalidity } from '../verdict/assessment.ts';
+import { faultsOf } from './run-faults.ts';
 import type { CommandRun, GateRecord, RecordOf } from '../records/statements.ts';
 
 export type RunRole = (typeof RUN_ROLES)[number];
@@ -27,6 +29,8 @@ export interface Attempt {
   readonly session: CommandRun | null;
   /** `null`: started and never came back (R-09). */
   readonly run: RunRecord | null;
+  /** What is wrong with it in itself, by its command as it is frozen now. */
+  readonly faults: readonly Invalidity[];
 }
 
 export interface RunIndex {
@@ -63,7 +67,7 @@ export function indexRuns(board: Board, records: readonly GateRecord[]): RunInde
     else if (record.kind === 'test-result') append(tests, record.predicate.run, record);
     else if (record.kind === 'scan-result') append(scans, record.predicate.run, record);
   }
-  return new IndexedRuns(board, pairs.attempts(), tests, scans);
+  return new IndexedRuns(board, pairs, tests, scans);
 }
 
 class IndexedRuns implements RunIndex {
@@ -83,7 +87,7 @@ class IndexedRuns implements RunIndex {
 
   constructor(
     board: Board,
-    attempts: readonly Attempt[],
+    pairs: SessionPairs,
     tests: ReadonlyMap<string, readonly RecordOf<'test-result'>[]>,
     scans: ReadonlyMap<string, readonly RecordOf<'scan-result'>[]>,
   ) {
@@ -93,7 +97,7 @@ class IndexedRuns implements RunIndex {
     this.people = new Map(board.freeze?.gate.people.map((person) => [person.id, person]));
     this.#tests = tests;
     this.#scans = scans;
-    for (const attempt of attempts) this.#add(attempt);
+    for (const attempt of pairs.attempts(this.commands)) this.#add(attempt);
   }
 
   #add(attempt: Attempt): void {
@@ -165,7 +169,7 @@ class SessionPairs {
     this.#open.delete(key);
   }
 
-  attempts(): readonly Attempt[] {
+  attempts(definitions: ReadonlyMap<string, GateCommand>): readonly Attempt[] {
     const all: Attempt[] = [];
     for (const { announced, result } of this.#sessions) {
       const commands = announced?.predicate.commands ?? [];
@@ -174,13 +178,14 @@ class SessionPairs {
           const announcedIndex = commands.includes(run.command) ? (announced?.index ?? null) : null;
           // What a mutation run tests is a changed copy; what it is a copy of was announced.
           const source = run.mutation === null ? run.before : (announced?.predicate.source ?? run.before);
-          all.push(attemptOf(result, run.command, source, announcedIndex, run));
+          all.push(attemptOf(result, run.command, source, announcedIndex, run, definitions));
         }
       }
       if (announced === null) continue;
       for (const command of commands) {
         if (result?.predicate.runs.some((run) => run.command === command) === true) continue;
-        all.push(attemptOf(result ?? announced, command, announced.predicate.source, announced.index, null));
+        const { source } = announced.predicate;
+        all.push(attemptOf(result ?? announced, command, source, announced.index, null, definitions));
       }
     }
     // Sessions of several people overlap; what counts is the order in which they ended.
@@ -194,10 +199,12 @@ function attemptOf(
   source: Source,
   announcedIndex: number | null,
   run: RunRecord | null,
+  definitions: ReadonlyMap<string, GateCommand>,
 ): Attempt {
   const { role, packet, author } = record.predicate;
   const session = record.kind === 'command-run' ? record.predicate : null;
-  return { command, role, packet, author, source, announcedIndex, index: record.index, session, run };
+  const faults = faultsOf(run, definitions.get(command));
+  return { command, role, packet, author, source, announcedIndex, index: record.index, session, run, faults };
 }
 
 interface PartOfSession {

@@ -27,5 +27,5 @@ export function isValidRun(index: RunIndex, claim: RunClaim): boolean {
     source: claim.source ?? source,
     nowMs: claim.atMs,
   };
-  return question.command === command && invalidities(index, attempt, question).next().done === true;
+  return question.command === command && invalidities(index, attempt, question).length === 0;
 }

@@ -129,9 +129,8 @@ function merge(before: DerivedFinding | undefined, next: DerivedFinding): Derive
 
 /** R-09: a failed attempt, then a pass, of the same command on the same sources by the same role. */
 function flakeOf(index: RunIndex, id: string): readonly DerivedFinding[] {
-  const command = index.commands.get(id);
   const { freeze } = index.board;
-  if (command === undefined || freeze === null) return [];
+  if (freeze === null) return [];
   const failed = new Map<string, Attempt>();
   const flakes: { readonly failed: Attempt; readonly passed: Attempt }[] = [];
   for (const attempt of index.attemptsOf(id)) {
@@ -139,7 +138,7 @@ function flakeOf(index: RunIndex, id: string): readonly DerivedFinding[] {
     // Sources that were being edited differ from one run to the next; so does what another definition expects.
     if (source.dirtyFiles > 0 || (run !== null && run.after.tree !== source.tree)) continue;
     if (run !== null && run.commandDigest !== freeze.commandDigests.get(id)) continue;
-    const isFailed = hasFailed(attempt, command);
+    const isFailed = hasFailed(attempt);
     if (!isFailed && failed.size === 0) continue;
     const place = `${attempt.role} ${attempt.packet ?? ''} ${source.tree}`;
     const before = failed.get(place);
