@@ -4,6 +4,7 @@ import { run } from '../run.ts';
 import { addGateFindings } from './gate-findings-program.ts';
 import { withGate, withKey } from './gate-options.ts';
 import { addGateScanners } from './gate-scan-program.ts';
+import { addGateServices } from './gate-service-program.ts';
 import { addGateVerdict } from './gate-verdict-program.ts';
 import { collect, examples } from './options.ts';
 
@@ -33,6 +34,7 @@ export function addGate(program: Command, signal: AbortSignal): void {
   addGateFindings(gate, signal);
   addGateVerdict(gate, signal);
   addGateScanners(gate, signal);
+  addGateServices(gate, signal);
 }
 
 function addFile(gate: Command, signal: AbortSignal): void {

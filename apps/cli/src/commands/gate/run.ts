@@ -1,19 +1,18 @@
 /** `holdfast gate run`: runs commands of a packet or the milestone, and shows what comes of them as it comes. */
 import { HoldfastError } from '@holdfast/core';
 import {
-  type CommandRun,
   type Gate,
   type GateCommand,
   type Packet,
   type RecordOf,
   runSession,
-  type SessionObserver,
   type SessionRequest,
 } from '@holdfast/gate';
 import { systemClock } from '@holdfast/host-linux';
 import { type CommandResult, formatTable } from '../../output.ts';
 import { identify, type OpenedGate, openGate, type SigningOptions } from './opened-gate.ts';
 import { refused } from './refusal.ts';
+import { endingOf, isExpected, observe, type Run, seconds } from './session-display.ts';
 
 interface RunOptions extends SigningOptions {
   readonly milestone?: boolean | undefined;
@@ -23,7 +22,6 @@ interface RunOptions extends SigningOptions {
 }
 
 type Role = SessionRequest['role'];
-type Run = CommandRun['runs'][number];
 /** A command failed; which and why stands in the table. The verdict is what judges it. */
 const EXIT_FAILED = 1;
 
@@ -50,9 +48,8 @@ export async function runCommands(
   const { log, tree, source } = opened;
   if (source.dirtyFiles > 0)
     note(`${source.dirtyFiles} files differ from the commit: what is recorded now will not count (R-08)`);
-  const observer = options.json === true ? SILENT : shown();
   const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox: null };
-  const sessions = await runSession(deps, request, observer, signal);
+  const sessions = await runSession(deps, request, observe(options.json === true), signal);
   return resultOf(gate, role, packet?.id ?? null, sessions);
 }
 
@@ -96,52 +93,6 @@ function chosen(gate: Gate, ids: readonly string[], only: readonly string[] | un
   const wanted = only ?? ids;
   if (wanted.length === 0) throw usage('it has no commands: there is nothing to run');
   return gate.commands.filter(({ id }) => wanted.includes(id));
-}
-
-const SILENT: SessionObserver = { onStart: () => {}, onOutput: () => {}, onEnd: () => {} };
-
-/** Whole lines, each behind the command's id, on standard error: standard output is for the result. */
-function shown(): SessionObserver {
-  let prefix = '';
-  let rest = '';
-  const decoder = new TextDecoder();
-  const print = (line: string): void => void process.stderr.write(`${prefix} │ ${printable(line)}\n`);
-  return {
-    onStart: ({ id, argv }) => {
-      prefix = id;
-      process.stderr.write(`${id} ▶ ${printable(argv.join(' '))}\n`);
-    },
-    onOutput: (bytes) => {
-      const lines = `${rest}${decoder.decode(bytes, { stream: true })}`.split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) print(line);
-    },
-    onEnd: ({ id, exit }, run) => {
-      if (rest !== '') print(rest);
-      rest = '';
-      process.stderr.write(`${id} ${isExpected(exit, run) ? '✔' : '✘'} ${endingOf(run)}, ${seconds(run)}\n`);
-    },
-  };
-}
-
-/** What a command prints must not move the cursor of whoever watches it. Tabs may stay. */
-// oxlint-disable-next-line no-control-regex -- control characters are what this removes
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-/** A report on standard output is for the gate; whoever watches needs to see that it came. The pack keeps all of it. */
-const MAX_SHOWN_CHARS = 400;
-
-function printable(text: string): string {
-  const shown = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
-  return shown.replaceAll(CONTROL, '');
-}
-
-const seconds = ({ durationMs }: Run): string => `${(durationMs / 1_000).toFixed(1)} s`;
-const isExpected = (exit: readonly number[], { exitCode }: Run): boolean =>
-  exitCode !== null && exit.includes(exitCode);
-
-function endingOf({ ending, exitCode, signal }: Run): string {
-  if (exitCode !== null) return `exit ${exitCode}`;
-  return signal === null ? ending : `${ending} ${signal}`;
 }
 
 function resultOf(
