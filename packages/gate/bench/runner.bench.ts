@@ -21,7 +21,7 @@ const ROUNDS = 15;
 const LIMIT_MS = 50;
 const ARGV = ['/bin/echo', 'done'];
 
-export async function run(): Promise<readonly unknown[]> {
+export async function bench(): Promise<readonly unknown[]> {
   const root = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-bench-'));
   try {
     makeRepository(root);

@@ -122,9 +122,11 @@ describe('openSourceTree', () => {
   for (const flag of ['--assume-unchanged', '--skip-worktree']) {
     it(`R-08: a file hidden by ${flag} is dirty`, async (t) => {
       const root = repository(t);
+      const tree = await openSourceTree(root);
+      assert.equal((await tree.read('.gate', SIGNAL)).dirtyFiles, 0);
       git(root, 'update-index', flag, 'a.txt');
       writeFileSync(join(root, 'a.txt'), 'changed unseen\n');
-      assert.equal((await read(root)).dirtyFiles, 1);
+      assert.equal((await tree.read('.gate', SIGNAL)).dirtyFiles, 1);
     });
   }
 

@@ -114,9 +114,9 @@ function parse(
       throw malformed(format, 'a line is indented by no level', number);
     }
     if (depth === levels.length) levels.push({ points: [], plan: null });
-    while (levels.length > depth + 2) throw malformed(format, 'a subtest has no result', number);
+    // A plan ends the level it stands in, a result one subtest below it at most.
+    if (levels.length > depth + (plan === null ? 2 : 1)) throw malformed(format, 'a subtest has no result', number);
     if (plan !== null) {
-      closeDangling(format, levels, depth, number);
       const level = levels[depth];
       if (level === undefined || level.plan !== null) throw malformed(format, 'two plans', number);
       level.plan = Number(plan[1]);
@@ -133,10 +133,6 @@ function parse(
   }
   if (yaml !== null || levels.length !== 1) throw malformed(format, 'it ends in the middle');
   return { points: closed(format, levels[0], null), summary };
-}
-
-function closeDangling(format: string, levels: readonly Level[], depth: number, line: number): void {
-  if (levels.length > depth + 1) throw malformed(format, 'a subtest has no result', line);
 }
 
 /** A level is whole when it has a plan and as many tests. */

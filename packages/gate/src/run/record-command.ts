@@ -42,9 +42,11 @@ export interface RecordedRun {
   readonly scan: ScanSummary | null;
 }
 
+/** @param before the source as it was read last; nothing of ours ran since */
 export async function recordCommand(
   place: RunPlace,
   command: GateCommand,
+  before: Source,
   mutation: AppliedMutation | null,
   observer: SessionObserver,
   signal: AbortSignal,
@@ -52,7 +54,6 @@ export async function recordCommand(
   const { tree, exclude, clock, pack } = place;
   observer.onStart(command);
   if (command.report !== null && command.report.from !== 'stdout') await discardReport(tree.root, command.report.from);
-  const before = await readSource(tree, exclude, signal);
   const startedMs = clock.wallMs();
   const id = formatUuidV7(startedMs, randomBytes(10));
   const [stdout, stderr] = [new CapturedStream(), new CapturedStream()];
@@ -64,7 +65,7 @@ export async function recordCommand(
   const output = Buffer.concat([stdout.kept(), stderr.kept()]).toString();
   const report =
     command.report === null ? null : await takeReport(place, command.report, packed.stdout, stdout, startedMs);
-  const after = await readSource(tree, exclude, AFTER_SIGNAL());
+  const after = await readSource(tree, exclude);
   const { ending, exitCode, signal: killedBy, durationMs, sandbox } = execution;
   const run: RunRecord = {
     id,
@@ -90,8 +91,8 @@ export async function recordCommand(
   return { run, tests: report?.tests ?? null, scan: report?.scan ?? null };
 }
 
-/** After an abort the tree is still read, so that the record says what was left. */
-const AFTER_SIGNAL = (): AbortSignal => AbortSignal.timeout(60_000);
+/** After an abort the tree is still read, so that the record says what was left; but not for ever. */
+const READ_TIMEOUT_MS = 60_000;
 
 /**
  * What stands in a record when a command left no repository to read: git's null id, the digest of
@@ -99,7 +100,8 @@ const AFTER_SIGNAL = (): AbortSignal => AbortSignal.timeout(60_000);
  */
 const UNREADABLE: Source = { commit: '0'.repeat(40), tree: sha256Hex(''), dirtyFiles: 1 };
 
-async function readSource(tree: RunPlace['tree'], exclude: string, signal: AbortSignal): Promise<Source> {
+async function readSource(tree: RunPlace['tree'], exclude: string): Promise<Source> {
+  const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
   try {
     return await tree.read(exclude, signal);
   } catch (error) {

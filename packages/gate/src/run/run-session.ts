@@ -52,10 +52,13 @@ async function session(
   using watchdog = new Watchdog();
   const place: RunPlace = { tree, exclude: gate.records, environment, pack, watchdog, clock, sandbox: deps.sandbox };
   const runs: RecordedRun[] = [];
+  let before = source;
   for (const command of commands) {
     if (signal.aborted) break; // what did not run has no record: it is missing, and the session is over
     if (role !== 'mutation') {
-      runs.push(await recordCommand(place, command, null, observer, signal));
+      const recorded = await recordCommand(place, command, before, null, observer, signal);
+      before = recorded.run.after;
+      runs.push(recorded);
       continue;
     }
     for (const gap of command.gapTests) {
@@ -107,7 +110,8 @@ async function recordMutation(
   await borrowDependencies(tree.root, copied.root, signal);
   const isApplied = await applyMutation(copied.root, gap.mutation, signal);
   const mutation = { test: gap.test, digest: mutationDigest(gap), isApplied };
-  return await recordCommand({ ...place, tree: copied }, command, mutation, observer, signal);
+  const before = await copied.read(place.exclude, signal);
+  return await recordCommand({ ...place, tree: copied }, command, before, mutation, observer, signal);
 }
 
 /** How often to try again when others append at the same time. */

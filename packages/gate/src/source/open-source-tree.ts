@@ -3,7 +3,7 @@
  * takes no lock and refreshes no index, and checkouts are repositories of their own that borrow the
  * objects (R-15).
  */
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import type { Source } from '../records/run-record.ts';
@@ -20,7 +20,9 @@ export async function openSourceTree(directory: string): Promise<SourceTree> {
   const git = new Git(findGit(process.env['PATH'] ?? ''), await realpath(directory).catch(notADirectory));
   const signal = AbortSignal.timeout(OPEN_TIMEOUT_MS);
   const root = await git.run(['rev-parse', '--show-toplevel'], { signal }).catch(explain);
-  return new GitSourceTree(git.in(withoutNewline(root)));
+  const asked = ['rev-parse', '--path-format=absolute', '--git-path', 'index'] as const;
+  const index = await git.run(asked, { signal }).catch(explain);
+  return new GitSourceTree(git.in(withoutNewline(root)), withoutNewline(index));
 }
 
 /** For one look at a directory. */
@@ -29,25 +31,39 @@ const OPEN_TIMEOUT_MS = 30_000;
 class GitSourceTree implements SourceTree {
   readonly root: string;
   readonly #git: Git;
+  readonly #index: string;
+  #hidden: { readonly index: string; readonly files: readonly Buffer[] } | null = null;
   /** What was hashed once has that digest for ever. */
   readonly #blobs: BlobDigests = new Map();
   readonly #trees = new Map<string, Promise<string>>();
 
-  constructor(git: Git) {
+  constructor(git: Git, index: string) {
     this.#git = git;
+    this.#index = index;
     this.root = git.directory;
   }
 
   async read(exclude: string, signal: AbortSignal): Promise<Source> {
     const records = recordsPath(exclude);
     const status = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all'] as const;
-    const [state, index] = await Promise.all([
+    const [state, hidden] = await Promise.all([
       this.#git.run([...status, '--no-renames', '--ignore-submodules=none'], { signal }).catch(explain),
-      this.#git.run(['ls-files', '-v', '-z'], { signal }).catch(explain),
+      this.#hiddenFiles(signal),
     ]);
     const { commit, dirty } = parseStatus(splitNul(state), records);
-    for (const path of hiddenFiles(splitNul(index))) if (!isBelow(path, records)) dirty.add(path.toString('latin1'));
+    for (const path of hidden) if (!isBelow(path, records)) dirty.add(path.toString('latin1'));
     return { commit, tree: await this.#treeOf(commit, records, signal), dirtyFiles: dirty.size };
+  }
+
+  /** Flags stand in the index alone, so they are read again when it was written again. */
+  async #hiddenFiles(signal: AbortSignal): Promise<readonly Buffer[]> {
+    const stats = await stat(this.#index, { bigint: true }).catch(() => null); // no index before the first `git add`
+    const index = stats === null ? '' : [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ');
+    if (this.#hidden?.index !== index) {
+      const listing = await this.#git.run(['ls-files', '-v', '-z'], { signal }).catch(explain);
+      this.#hidden = { index, files: hiddenFiles(splitNul(listing)) };
+    }
+    return this.#hidden.files;
   }
 
   /** A commit's digest never changes, so each is taken once. */
