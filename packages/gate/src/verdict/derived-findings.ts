@@ -134,12 +134,12 @@ function flakeOf(index: RunIndex, id: string): readonly DerivedFinding[] {
   const failed = new Map<string, Attempt>();
   const flakes: { readonly failed: Attempt; readonly passed: Attempt }[] = [];
   for (const attempt of index.attemptsOf(id)) {
+    const isFailed = hasFailed(attempt);
+    if (!isFailed && failed.size === 0) continue;
     const { source, run } = attempt;
     // Sources that were being edited differ from one run to the next; so does what another definition expects.
     if (source.dirtyFiles > 0 || (run !== null && run.after.tree !== source.tree)) continue;
     if (run !== null && run.commandDigest !== freeze.commandDigests.get(id)) continue;
-    const isFailed = hasFailed(attempt);
-    if (!isFailed && failed.size === 0) continue;
     const place = `${attempt.role} ${attempt.packet ?? ''} ${source.tree}`;
     const before = failed.get(place);
     if (isFailed) failed.set(place, before ?? attempt);
