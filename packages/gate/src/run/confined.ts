@@ -28,7 +28,7 @@ export async function executeConfined(
   try {
     if (sandbox === null) throw new HoldfastError('no sandbox here', { code: 'ERR_SANDBOX_MISSING' });
     const job = { argv: [program, ...argv.slice(1)] as const, cwd, env, timeoutMs };
-    await using running = await sandbox.start(profile, { ...job, argv: [program, ...argv.slice(1)] }, signal);
+    await using running = await sandbox.start(profile, job, signal);
     await running.end();
     await Promise.all([copy(running.stdout, options.stdout), copy(running.stderr, options.stderr)]);
     const { endedBy, exitCode, signal: killedBy, profileHash } = await running.result;
