@@ -9,7 +9,7 @@ import {
   type Reason,
 } from '@holdfast/gate';
 import { type CommandResult, formatTable } from '../../output.ts';
-import { assessNow, momentOf } from './assess-now.ts';
+import { assessNow, judged, momentOf } from './assess-now.ts';
 import { type NextStep, nextSteps } from './next-steps.ts';
 import { type GateOptions, identify, type OpenedGate, openGate, type SigningOptions } from './opened-gate.ts';
 
@@ -20,7 +20,11 @@ interface AtOption {
 /** More stand in `--json` and in the report. */
 const MAX_SHOWN_REASONS = 15;
 
-export async function status(options: SigningOptions & AtOption, signal: AbortSignal): Promise<CommandResult> {
+export function status(options: SigningOptions & AtOption, signal: AbortSignal): Promise<CommandResult> {
+  return judged(() => statusNow(options, signal));
+}
+
+async function statusNow(options: SigningOptions & AtOption, signal: AbortSignal): Promise<CommandResult> {
   const nowMs = momentOf(options);
   const opened = await openGate(options, signal);
   const me = whoAmI(opened, options);

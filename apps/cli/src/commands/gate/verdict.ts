@@ -14,7 +14,7 @@ import {
 } from '@holdfast/gate';
 import type { CommandResult } from '../../output.ts';
 import { appendDecided } from './append-decided.ts';
-import { assessNow } from './assess-now.ts';
+import { assessNow, judged } from './assess-now.ts';
 import { openGate, type OpenedGate, type Identity, type SigningOptions } from './opened-gate.ts';
 import { refused } from './refusal.ts';
 import { reasonLines } from './status.ts';
@@ -22,10 +22,13 @@ import { reasonLines } from './status.ts';
 /** in-toto Statements in DSSE (https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md). */
 const STATEMENT_MEDIA_TYPE = 'application/vnd.in-toto+json';
 
-export async function verdict(
-  options: SigningOptions & { readonly dryRun?: boolean | undefined },
-  signal: AbortSignal,
-): Promise<CommandResult> {
+type VerdictOptions = SigningOptions & { readonly dryRun?: boolean | undefined };
+
+export function verdict(options: VerdictOptions, signal: AbortSignal): Promise<CommandResult> {
+  return judged(() => issue(options, signal));
+}
+
+async function issue(options: VerdictOptions, signal: AbortSignal): Promise<CommandResult> {
   if (options.dryRun === true) return wouldBe(assessNow(await openGate(options, signal), Date.now()));
   const appended = await appendDecided(options, signal, (opened, { person }) => {
     if (opened.board.freeze === null) {
