@@ -1,7 +1,7 @@
 /**
- * `npm test`: every test there is, in two runs. Unit tests first, side by side; then the tests that
- * start daemons, databases, lab hosts and browsers, one file at a time because each of them wants
- * the machine for itself.
+ * `npm test`: every test there is, in three runs. Unit tests first, then the tests that start daemons,
+ * databases, lab hosts and browsers, both side by side; last, one file at a time, those that hold a
+ * deadline or kill at random and so want the machine for themselves.
  *
  * `npm test -- audit guard` runs only the files whose path contains one of the words.
  *
@@ -19,6 +19,8 @@ import { listFiles, REPOSITORY } from './repository.ts';
 const TEST_TIMEOUT_MS = 300_000;
 /** More than this many files at once are no chance: nothing is run again. */
 const MAX_RETRIES = 3;
+/** Lab hosts wait more than they work, and each has names of its own: two fit on two cores. */
+const CONCURRENCY = 2;
 
 interface Outcome {
   readonly ok: boolean;
@@ -60,16 +62,22 @@ const wanted = listFiles().filter(
   (file) => /\.test\.tsx?$/.test(file) && (words.length === 0 || words.some((word) => file.includes(word))),
 );
 const isSlow = (file: string): boolean => /\/test\/|^e2e\//.test(file);
-const slow = wanted.filter(isSlow);
+const isAlone = (file: string): boolean => /^packages\/(?:sandbox|wasm-runner)\/test\/|^e2e\/chaos/.test(file);
 const fast = wanted.filter((file) => !isSlow(file));
+const slow = wanted.filter(isSlow);
 if (wanted.length === 0) {
   console.error('no test file matches');
   process.exitCode = 1;
 } else {
-  const unit = run('unit', fast, 2);
+  const unit = run('unit', fast, CONCURRENCY);
   const built = slow.length === 0 || buildConsole();
-  const integration = run('integration, lab and browser', slow, 1);
-  for (const file of [...unit.flaky, ...integration.flaky])
+  const shared = slow.filter((file) => !isAlone(file));
+  const outcomes = [
+    unit,
+    run('integration, lab and browser', shared, CONCURRENCY),
+    run('one at a time', slow.filter(isAlone), 1),
+  ];
+  for (const file of outcomes.flatMap(({ flaky }) => flaky))
     console.log(`FLAKY: ${file} failed, and passed when run again`);
-  process.exitCode = unit.ok && built && integration.ok ? 0 : 1;
+  process.exitCode = built && outcomes.every(({ ok }) => ok) ? 0 : 1;
 }
