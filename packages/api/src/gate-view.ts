@@ -160,7 +160,13 @@ export const GateViewSchema = z.strictObject({
   verdict: Result,
   reasons: z.array(ReasonSchema),
   standing: Standing,
+  /** When that began, as the server noticed; `null` until it has looked. */
+  standingSince: InstantSchema.nullable(),
   standingReasons: z.array(ReasonSchema),
+  /** What can be done now, the most helpful first: by one of `who`, in time until the end of `due`. */
+  steps: z.array(
+    z.strictObject({ who: Strings, what: z.string(), due: z.iso.date().nullable(), command: z.string().nullable() }),
+  ),
   people: z.array(z.strictObject({ id: z.string(), name: z.string(), contact: z.string(), roles: Strings })),
   outOfScope: z.array(z.strictObject({ what: z.string(), reason: z.string() })),
   rollbackTriggers: Strings,

@@ -26,6 +26,7 @@ export { indexRuns, type RunIndex } from './evidence/run-index.ts';
 export { judgeEvidence } from './evidence/judge-evidence.ts';
 export { mutationDigest } from './gate-file/mutation-digest.ts';
 export { assess } from './verdict/assess.ts';
+export { type NextStep, nextSteps } from './verdict/next-steps.ts';
 export { exitCodeOf } from './verdict/exit-code.ts';
 export { planVerdict, type VerdictContext, verdictDigest } from './verdict/plan-verdict.ts';
 export { REASONS, type ReasonCode } from './verdict/reasons.ts';

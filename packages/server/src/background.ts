@@ -1,12 +1,14 @@
 /**
  * What a server does unasked: checkpoints soon after a log grew (P-33), silent hosts, overdue orders,
- * old events and credentials, and the integrity walk (P-35). Each job is idempotent, so that several
+ * gates whose standing changed (R-18), old events and credentials, and the integrity walk (P-35). Each job is idempotent, so that several
  * servers may do it at once, and one that failed is simply done again.
  */
 import type { Store } from '@holdfast/store';
 import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nowOf, type ServerContext } from './context.ts';
+import type { OpenedBundles } from './gates/published-gates.ts';
+import { sweepGates } from './gates/sweep-gates.ts';
 import { SILENT_AFTER_INTERVALS } from './host-view.ts';
 import { type IntegrityDeps, verifyStoredEvidence } from './integrity-walk.ts';
 import { appendEvents } from './live/events.ts';
@@ -84,10 +86,16 @@ async function walkOrg(context: ServerContext, deps: IntegrityDeps, orgId: strin
   );
 }
 
+export interface BackgroundDeps {
+  readonly integrity: IntegrityDeps;
+  readonly opened: OpenedBundles;
+  readonly gateSweepIntervalMs: number;
+}
+
 /** Runs until `signal` aborts; resolves when the last job has ended. */
 export async function runBackground(
   context: ServerContext,
-  integrity: IntegrityDeps,
+  { integrity, opened, gateSweepIntervalMs }: BackgroundDeps,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -104,6 +112,7 @@ export async function runBackground(
   await Promise.all([
     every(CHECKPOINT_EVERY_MS, 'checkpoint', (orgId) => checkpointOrg(context, orgId)),
     every(SWEEP_EVERY_MS, 'sweep', (orgId) => sweepOrg(context, orgId)),
+    every(gateSweepIntervalMs, 'gates', (orgId) => sweepGates(context, opened, orgId, logger)),
     every(PRUNE_EVERY_MS, 'prune', (orgId) => pruneOrg(context, orgId)),
     every(WALK_EVERY_MS, 'walk', (orgId) => walkOrg(context, integrity, orgId, logger)),
   ]);

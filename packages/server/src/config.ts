@@ -37,6 +37,8 @@ export const ServerConfigSchema = z.strictObject({
       names: z.array(z.string().max(253)).default([]),
     })
     .prefault({}),
+  /** How often published gates are judged anew: what lapses is told this late at most. */
+  gateSweepIntervalMs: z.int().min(100).max(3_600_000).default(60_000),
   checkinIntervalMs: z.int().min(1_000).max(3_600_000).default(60_000),
   /** T-12. */
   requestsPerMinute: z.int().min(1).default(6_000),

@@ -27,4 +27,4 @@ export interface ServerContext {
   readonly secureCookies: boolean;
 }
 
-export const nowOf = (context: ServerContext): Date => new Date(context.clock.wallMs());
+export const nowOf = (context: Pick<ServerContext, 'clock'>): Date => new Date(context.clock.wallMs());

@@ -164,6 +164,7 @@ async function createOperatorApp(
   logger: Logger,
   stack: AsyncDisposableStack,
   verifyStored: (orgId: string) => Promise<IntegrityReport>,
+  opened: OpenedBundles,
 ): Promise<FastifyInstance> {
   const { tls, directory, host, port } = config.console;
   const app = createApp(logger, (handler) =>
@@ -181,7 +182,6 @@ async function createOperatorApp(
   const operators = new Router(app, 'operator', (request) => authenticateOperator(context, request), routes);
   addSignInRoute(anyone, context);
   addSessionRoutes(operators, context);
-  const opened = new OpenedBundles();
   addOverviewRoutes(operators, context, opened);
   addGateRoutes(operators, context, opened);
   addHostRoutes(operators, context);
@@ -260,10 +260,16 @@ export async function startServer(
     failedLogins: new RateLimit(config.failedLoginsPerMinute, () => clock.monotonicMs()),
     secureCookies: config.console.tls !== undefined,
   };
+  const opened = new OpenedBundles();
   const integrity = { store, logPublicKey: keys.log.publicKey, logOrigin: context.logOrigin };
   const background = Promise.all([
     hub.run(stopping.signal),
-    runBackground(context, integrity, logger, stopping.signal),
+    runBackground(
+      context,
+      { integrity, opened, gateSweepIntervalMs: config.gateSweepIntervalMs },
+      logger,
+      stopping.signal,
+    ),
   ]);
   stack.defer(async () => {
     stopping.abort();
@@ -272,9 +278,8 @@ export async function startServer(
   const routes: RegisteredRoute[] = [];
   const agentApp = await createAgentApp(context, config, routes, logger, stack);
   agentUrl = urlOf('https', config.agents.names[0] ?? config.agents.host, portOf(agentApp));
-  const operatorApp = await createOperatorApp(context, config, routes, logger, stack, (orgId) =>
-    verifyStoredEvidence(integrity, orgId),
-  );
+  const verifyStored = (orgId: string) => verifyStoredEvidence(integrity, orgId);
+  const operatorApp = await createOperatorApp(context, config, routes, logger, stack, verifyStored, opened);
   const consoleUrl = urlOf(
     config.console.tls === undefined ? 'http' : 'https',
     config.console.host,
@@ -294,7 +299,7 @@ export async function startServer(
       const { token, expiresAt } = await createEnrollmentToken(context, config.orgId, OWNER_ID, settings);
       return { token, serverUrl: agentUrl, expiresAt: expiresAt.toISOString() };
     },
-    verifyStoredEvidence: () => verifyStoredEvidence(integrity, config.orgId),
+    verifyStoredEvidence: () => verifyStored(config.orgId),
     [Symbol.asyncDispose]: end,
   };
 }

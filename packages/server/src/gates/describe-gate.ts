@@ -1,6 +1,6 @@
 /** A gate's assessment as the API shows it (W-09), and as a line of what needs a person (W-02). */
 import { type Attention, type GateRow, type GateRun, type GateView, MAX_GATE_RUNS } from '@holdfast/api';
-import type { Assessment, GateRecord } from '@holdfast/gate';
+import { type Assessment, type GateRecord, nextSteps } from '@holdfast/gate';
 import type { PublishedGate } from './published-gates.ts';
 
 const WAITING: ReadonlySet<string> = new Set(['open', 'accepted']);
@@ -52,7 +52,9 @@ export function toGateView(published: PublishedGate, assessment: Assessment): Ga
     verdict: assessment.verdict,
     reasons: assessment.reasons,
     standing: assessment.standing,
+    standingSince: sinceOf(published, assessment),
     standingReasons: assessment.standingReasons,
+    steps: gate === null ? [] : nextSteps(gate, assessment),
     people: (gate?.people ?? []).map(({ id, name, contact, roles }) => ({ id, name, contact, roles })),
     outOfScope: gate?.scope.outOfScope ?? [],
     rollbackTriggers: gate?.rollbackTriggers ?? [],
@@ -96,6 +98,9 @@ const counted = ({ passed, failed, skipped }: { passed: number; failed: number; 
   skipped,
 });
 
+const sinceOf = ({ swept }: PublishedGate, { standing }: Assessment): string | null =>
+  swept?.standing === standing ? swept.since.toISOString() : null;
+
 /** a verdict that is no longer worth what it said needs a person; one that never was GO is no surprise. */
 export function gateAttention(published: PublishedGate, assessment: Assessment): Attention[] {
   const { standing, standingReasons, verdicts, gate } = assessment;
@@ -112,7 +117,8 @@ export function gateAttention(published: PublishedGate, assessment: Assessment):
       check: null,
       bundleId: null,
       gate: published.gate,
-      since: last.at,
+      // Until the sweep has seen it, it has just happened.
+      since: sinceOf(published, assessment) ?? assessment.at,
     },
   ];
 }

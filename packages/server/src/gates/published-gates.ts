@@ -28,13 +28,20 @@ export interface PublishedGate {
   readonly head: LogHead;
   readonly records: readonly GateRecord[];
   readonly receivedAt: Date;
+  /** What the last sweep found it to be worth, and when that began; `null` before the first. */
+  readonly swept: { readonly standing: string; readonly since: Date } | null;
 }
 
 interface BundleRow {
   readonly gate_id: string;
   readonly digest: string;
   readonly received_at: Date;
+  readonly standing: string | null;
+  readonly standing_since: Date | null;
 }
+
+const NEWEST = `SELECT DISTINCT ON (gate_id) gate_id, digest, received_at, standing, standing_since
+  FROM gate_bundles JOIN gates USING (org_id, gate_id)`;
 
 /** Of this process, by the digest of the bundle. What they hold was verified when it came and when it was read. */
 export class OpenedBundles {
@@ -115,9 +122,7 @@ async function refuseRollback(
 
 /** The newest bundle of every gate, by id. */
 export async function listGates(tx: Transaction, opened: OpenedBundles): Promise<PublishedGate[]> {
-  const rows = await tx.query<BundleRow>(
-    'SELECT DISTINCT ON (gate_id) gate_id, digest, received_at FROM gate_bundles ORDER BY gate_id, size DESC',
-  );
+  const rows = await tx.query<BundleRow>(`${NEWEST} ORDER BY gate_id, size DESC`);
   const gates: PublishedGate[] = [];
   for (const row of rows) gates.push(await openRow(tx, opened, row));
   return gates;
@@ -129,10 +134,7 @@ export async function readGate(
   opened: OpenedBundles,
   gate: string,
 ): Promise<PublishedGate | undefined> {
-  const [row] = await tx.query<BundleRow>(
-    'SELECT gate_id, digest, received_at FROM gate_bundles WHERE gate_id = $1 ORDER BY size DESC LIMIT 1',
-    [gate],
-  );
+  const [row] = await tx.query<BundleRow>(`${NEWEST} WHERE gate_id = $1 ORDER BY gate_id, size DESC`, [gate]);
   return row === undefined ? undefined : openRow(tx, opened, row);
 }
 
@@ -146,8 +148,9 @@ export async function readBundle(tx: Transaction, gate: string, digest: string):
 }
 
 async function openRow(tx: Transaction, opened: OpenedBundles, row: BundleRow): Promise<PublishedGate> {
-  const { gate_id: gate, digest, received_at: receivedAt } = row;
-  return { gate, digest, receivedAt, ...(await opened.open(digest, () => readBundle(tx, gate, digest))) };
+  const { gate_id: gate, digest, received_at: receivedAt, standing, standing_since: since } = row;
+  const swept = standing === null || since === null ? null : { standing, since };
+  return { gate, digest, receivedAt, swept, ...(await opened.open(digest, () => readBundle(tx, gate, digest))) };
 }
 
 /** What the records come to now: at the last verdict's source, or at the newest one there is. */

@@ -5,6 +5,8 @@ CREATE TABLE gates (
   gate_id text NOT NULL CHECK (gate_id ~ '^[a-z0-9][a-z0-9._-]{0,63}$'),
   pins jsonb NOT NULL,
   created_at timestamptz NOT NULL,
+  -- What its last verdict was worth when somebody last looked, so that a change is told once (R-18).
+  standing text, standing_since timestamptz,
   PRIMARY KEY (org_id, gate_id)
 );
 CREATE TABLE gate_bundles (
@@ -28,3 +30,4 @@ BEGIN
 END $$;
 -- What was received is never changed or taken out again by the role that serves requests.
 GRANT SELECT, INSERT ON gates, gate_bundles TO holdfast_app;
+GRANT UPDATE (standing, standing_since) ON gates TO holdfast_app;

@@ -5,12 +5,13 @@ import {
   type EvidenceState,
   exitCodeOf,
   FREEZE_PACKET,
+  type NextStep,
+  nextSteps,
   type PacketView,
   type Reason,
 } from '@holdfast/gate';
 import { type CommandResult, formatTable } from '../../output.ts';
 import { assessNow, judged, momentOf } from './assess-now.ts';
-import { type NextStep, nextSteps } from './next-steps.ts';
 import { type GateOptions, identify, type OpenedGate, openGate, type SigningOptions } from './opened-gate.ts';
 
 interface AtOption {
@@ -66,7 +67,7 @@ function whoAmI(opened: OpenedGate, options: SigningOptions): string | null {
 
 function beforeFreeze({ gate }: OpenedGate, me: string | null): CommandResult {
   const owner = gate.packets.find(({ id }) => id === FREEZE_PACKET)?.implementer ?? 'the implementer of packet 00';
-  const next = { who: [owner], what: 'commit the gate file and freeze it', command: 'holdfast gate freeze' };
+  const next = { who: [owner], what: 'commit the gate file and freeze it', due: null, command: 'holdfast gate freeze' };
   const text = [
     `${gate.title} (${gate.id}), release ${gate.release}`,
     '',
@@ -143,8 +144,8 @@ const conditionLine = ({ id, status: state, due, owner, text }: Assessment['cond
 const riskLine = ({ id, status: state, due, owner, text }: Assessment['risks'][number]): string =>
   `${id}  ${state}, due ${due}, ${owner}: ${text}`;
 
-const tell = ({ who, what, command }: NextStep): string =>
-  `  ${who.join(' or ')}: ${what}${command === null ? '' : `\n      ${command}`}`;
+const tell = ({ who, what, due, command }: NextStep): string =>
+  `  ${who.join(' or ')}${due === null ? '' : `, until ${due}`}: ${what}${command === null ? '' : `\n      ${command}`}`;
 
 function stepLines(steps: readonly NextStep[], me: string | null): string[] {
   if (steps.length === 0) return ['Nothing is left to do.'];

@@ -1,39 +1,58 @@
-/** What can be done now, by whom: derived from the assessment, for people. Decides nothing. */
-import type { Assessment, Gate, PacketState, PacketView } from '@holdfast/gate';
+/** What can be done now, by whom and until when: derived from the assessment, for people. Decides nothing. */
+import type { PacketState } from '../board/states.ts';
+import type { Gate } from '../gate-file/gate-schema.ts';
+import type { Assessment, EvidenceState, PacketView } from './assessment.ts';
+import { earliest } from './calendar.ts';
 
 export interface NextStep {
   /** A person's id, or their ids, of whom one is enough. */
   readonly who: readonly string[];
   readonly what: string;
+  /** The last day on which it is in time; `null` where no date hangs on it. */
+  readonly due: string | null;
   /** A command where one does it. */
   readonly command: string | null;
 }
 
 /** In the order in which they help most. Before a freeze nobody asks this. */
 export function nextSteps(gate: Gate, assessment: Assessment): readonly NextStep[] {
-  const { packets, findings, conditions, verdict, standing, verdicts, milestone } = assessment;
+  const { packets, findings, conditions, risks, verdict, standing, verdicts, milestone } = assessment;
   const having = (role: string): string[] =>
     gate.people.filter(({ roles }) => roles.some((own) => own === role)).map(({ id }) => id);
   const steps: NextStep[] = packets.flatMap((packet) => packetSteps(packet));
   for (const { id, severity, title, packet } of findings.filter(({ status }) => status === 'open')) {
     if (severity === 'P2') continue;
     const owner = packets.find((candidate) => candidate.id === packet)?.implementer;
-    const what = `${severity} ${id}: ${title}`;
     steps.push({
       who: owner === undefined ? having('implementer') : [owner],
-      what,
+      what: `${severity} ${id}: ${title}`,
+      due: null,
       command: `holdfast gate finding update ${id}`,
     });
   }
+  for (const { id, text, owner, due, status } of risks) {
+    if (status === 'closed') continue;
+    steps.push({ who: [owner], what: `residual risk ${id}: ${text}`, due, command: `holdfast gate risk close ${id}` });
+  }
   if (packets.some(({ review }) => review !== 'APPROVED')) return steps;
   if (milestone.some(({ valid }) => !valid))
-    steps.push({ who: ['anybody'], what: 'the milestone on this commit', command: 'holdfast gate run --milestone' });
+    steps.push({
+      who: ['anybody'],
+      what: 'the milestone on this commit',
+      due: null,
+      command: 'holdfast gate run --milestone',
+    });
   else if (verdict !== standing || verdicts.length === 0)
-    steps.push({ who: having('issuer'), what: `a verdict now would be ${verdict}`, command: 'holdfast gate verdict' });
-  for (const { id, text, owner, due, status } of conditions) {
+    steps.push({
+      who: having('issuer'),
+      what: `a verdict now would be ${verdict}`,
+      due: null,
+      command: 'holdfast gate verdict',
+    });
+  for (const { id, text, owner, due, expires, status } of conditions) {
     if (status === 'lifted') continue;
     const command = `holdfast gate addendum --lift ${id} --fix "…" --run latest`;
-    steps.push({ who: [owner], what: `condition ${id}, due ${due}: ${text}`, command });
+    steps.push({ who: [owner], what: `condition ${id}: ${text}`, due: earliest(due, expires), command });
   }
   return steps;
 }
@@ -43,22 +62,28 @@ function packetSteps(packet: PacketView): NextStep[] {
   const step = (who: string, what: string, command: string): NextStep => ({
     who: [who],
     what: `packet ${id}, ${title}: ${what}`,
+    due: null,
     command: `holdfast gate ${command}`,
   });
-  const missing = (role: 'implementer' | 'reviewer'): boolean =>
-    evidence.some((item) => item.role === role && !item.valid);
+  const invalid = (role: EvidenceState['role']): boolean => evidence.some((item) => item.role === role && !item.valid);
+  if (review === 'APPROVED') {
+    // Good when it was approved, and then a date passed or the toolchain went on.
+    const again = (who: string): NextStep =>
+      step(who, 'its evidence does not count any more, run it again', `run ${id}`);
+    return [...(invalid('implementer') ? [again(implementer)] : []), ...(invalid('reviewer') ? [again(reviewer)] : [])];
+  }
   const byState: Readonly<Record<PacketState, NextStep | null>> = {
     PENDING: null,
     READY: step(implementer, 'it can start', `start ${id}`),
     CHANGES_REQUESTED: step(implementer, 'changes were requested', `start ${id}`),
     BLOCKED: step(implementer, 'it is blocked', `unblock ${id}`),
-    IN_PROGRESS: missing('implementer')
+    IN_PROGRESS: invalid('implementer')
       ? step(implementer, 'commit the work and run its commands', `run ${id}`)
       : step(implementer, 'its evidence is good', `submit ${id}`),
-    DONE: missing('reviewer')
+    DONE: invalid('reviewer')
       ? step(reviewer, 'run its commands yourself', `run ${id}`)
       : step(reviewer, 'decide', `review ${id} --template`),
   };
-  const next = review === 'APPROVED' ? null : byState[state];
+  const next = byState[state];
   return next === null ? [] : [next];
 }
