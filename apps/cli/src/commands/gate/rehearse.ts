@@ -83,7 +83,7 @@ function reduced(gate: Gate, wanted: readonly string[], signer: Signer): string 
         title: 'Rehearsal',
         checklist: ['Nothing is decided here'],
         needs: [],
-        commands: [],
+        commands: wanted,
         implementer: NOBODY,
         reviewer: 'rehearsal-reviewer',
       },
