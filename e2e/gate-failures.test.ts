@@ -182,7 +182,7 @@ const unfreezable: { name: string; variation: Variation; rule: string }[] = [
       command:
         ', gapTests: [{ test: "tenants stay apart", mutation: { file: src/shop.txt, replace: shop, with: leak } }]',
     },
-    rule: 'R-06',
+    rule: 'R-34',
   },
   { name: 'a reviewer who is the implementer', variation: { reviewer: 'maker' }, rule: 'R-13' },
   { name: 'one signer who would count as two people', variation: { readerKeyOf: 'maker' }, rule: 'R-13' },

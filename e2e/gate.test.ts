@@ -63,6 +63,8 @@ ${[
   .join('\n')}
 `;
 
+const verify = (file: string, ...more: string[]) => run(HOLDFAST, ['gate', 'verify', file, '--json', ...more]);
+
 describe('gate: a release process, replayed', { concurrency: false }, () => {
   let repository: GateRepository;
   const cleanups: (() => void)[] = [];
@@ -176,7 +178,6 @@ describe('gate: a release process, replayed', { concurrency: false }, () => {
     const [bundle, pins] = [join(empty, 'shop.gate'), join(empty, 'pins.json')];
     assert.equal((await repository.look('export', bundle)).exitCode, 0);
     assert.equal((await repository.look('pins', pins)).exitCode, 0);
-    const verify = (file: string, ...more: string[]) => run(HOLDFAST, ['gate', 'verify', file, '--json', ...more]);
     const verified = await verify(bundle, '--keys', pins);
     assert.equal(verified.exitCode, 0, verified.stdout + verified.stderr);
     const { verdict } = JSON.parse(verified.stdout) as { verdict: { digest: string; derivedDigest: string } };
