@@ -222,8 +222,8 @@ describe('runSession', () => {
     const profileHash = 'c'.repeat(64);
     const jobs: unknown[] = [];
     const sandbox: SandboxedCommands = {
-      start: async (profile, job) => {
-        jobs.push([profile, job.argv, job.cwd, job.env?.['FIXED']]);
+      start: async (profile, tree, job) => {
+        jobs.push([profile, tree, job.argv, job.cwd, job.env?.['FIXED']]);
         return {
           write: async () => undefined,
           end: async () => undefined,
@@ -249,7 +249,7 @@ describe('runSession', () => {
     const record = only(runs);
     assert.deepEqual(record.sandbox, { profile: 'strict', profileHash });
     assert.deepEqual([record.exitCode, out(record.stdout)], [0, 'inside']);
-    assert.deepEqual(jobs, [['strict', ['/bin/sh', '-c', 'exit 9'], root, 'yes']]);
+    assert.deepEqual(jobs, [['strict', root, ['/bin/sh', '-c', 'exit 9'], root, 'yes']]);
   });
 
   it('R-07: reads executed tests from standard output and from files', async (t) => {

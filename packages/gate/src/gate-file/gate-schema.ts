@@ -120,8 +120,12 @@ const CommandSchema = z.strictObject({
   /** R-09, `search` only: how many lines each file must match; a file that is not named must match none. */
   expect: z.record(z.string().max(500), z.int().min(0)).nullable().default(null),
   tier: z.enum(TIERS).default('test-proof'),
-  /** Name of a sandbox profile to run behind, or none. */
-  sandbox: z.string().max(64).nullable().default(null),
+  /** Name of a sandbox profile to run behind, or none. It names a file as well. */
+  sandbox: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'is the name of a profile: lower-case letters, digits, `-` and `_`')
+    .nullable()
+    .default(null),
   /** R-08: evidence older than this is expired. */
   maxAgeHours: z.int().min(1).max(8_760).nullable().default(null),
 });

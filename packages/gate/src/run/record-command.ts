@@ -144,7 +144,7 @@ async function executeIn(
     stderr: tee('stderr'),
   };
   if (command.sandbox === null) return execute(clock, options, signal);
-  return executeConfined(clock, sandbox, command.sandbox, options, signal);
+  return executeConfined(clock, sandbox, command.sandbox, tree.root, options, signal);
 }
 
 /** The directory with its symlinks resolved, if it is there and below the root. */

@@ -3,7 +3,7 @@
  * takes no lock and refreshes no index, and checkouts are repositories of their own that borrow the
  * objects (R-15).
  */
-import { mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import type { Source } from '../records/run-record.ts';
@@ -147,6 +147,8 @@ class GitSourceTree implements SourceTree {
       const boundary = await readFile(shallow).catch(() => null); // most clones are not shallow
       if (boundary !== null) await writeFile(join(path, '.git/shallow'), boundary);
       await git.run(['checkout', '--quiet', '--detach', id], options);
+      // As open as the work tree: a command that runs as another user may read one like the other.
+      await chmod(path, (await stat(this.root)).mode & 0o777);
     } catch (error) {
       await remove();
       return explain(error);

@@ -19,9 +19,10 @@ import {
   runSession,
 } from '@holdfast/gate';
 import { systemClock } from '@holdfast/host-linux';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type CommandResult, formatTable } from '../../output.ts';
 import { type GateOptions, readGateFile, validGate } from './opened-gate.ts';
+import { ProfileSandbox } from './profile-sandbox.ts';
 import { refused } from './refusal.ts';
 import { observe } from './session-display.ts';
 
@@ -34,7 +35,8 @@ const INCONCLUSIVE: ReadonlySet<string> = new Set(['scan-inconclusive', 'databas
 const NOBODY = 'rehearsal';
 
 export async function rehearse(options: RehearseOptions, signal: AbortSignal): Promise<CommandResult> {
-  const gate = validGate(readGateFile(options));
+  const file = readGateFile(options);
+  const gate = validGate(file);
   const tree = await openSourceTree(resolve(options.directory));
   const candidate = await tree.read(gate.records, signal);
   if (candidate.dirtyFiles > 0) {
@@ -47,7 +49,8 @@ export async function rehearse(options: RehearseOptions, signal: AbortSignal): P
   const signer = throwAwaySigner();
   const log = new MemoryGateLog(gate.id);
   const frozen = await freezeRehearsal(log, signer, reduced(gate, wanted, signer), candidate);
-  const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox: null };
+  await using sandbox = new ProfileSandbox(tree.root, dirname(file.path));
+  const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox };
   const request = { gate: frozen, revision: 1, author: NOBODY, role: 'milestone', packet: null } as const;
   await runSession(
     deps,

@@ -1,4 +1,5 @@
 /** `holdfast gate run`: runs commands of a packet or the milestone, and shows what comes of them as it comes. */
+import { dirname } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
 import {
   type Gate,
@@ -11,6 +12,7 @@ import {
 import { systemClock } from '@holdfast/host-linux';
 import { type CommandResult, formatTable } from '../../output.ts';
 import { identify, type OpenedGate, openGate, type SigningOptions } from './opened-gate.ts';
+import { ProfileSandbox } from './profile-sandbox.ts';
 import { refused } from './refusal.ts';
 import { endingOf, isExpected, observe, type Run, seconds } from './session-display.ts';
 
@@ -48,7 +50,8 @@ export async function runCommands(
   const { log, tree, source } = opened;
   if (source.dirtyFiles > 0)
     note(`${source.dirtyFiles} files differ from the commit: what is recorded now will not count (R-08)`);
-  const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox: null };
+  await using sandbox = new ProfileSandbox(tree.root, dirname(opened.file.path));
+  const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox };
   const sessions = await runSession(deps, request, observe(options.json === true), signal);
   return resultOf(gate, role, packet?.id ?? null, sessions);
 }
