@@ -3,6 +3,7 @@
  * write: `testsuites`/`testsuite`/`testcase` with `failure`, `error` and `skipped` inside. No document
  * type, no entities but XML's own.
  */
+import { isAbsolute, relative } from 'node:path';
 import { SaxesParser } from 'saxes';
 import type { TestResult } from '../records/run-record.ts';
 import { decodeText } from './decode-text.ts';
@@ -23,6 +24,8 @@ interface Suite {
   /** Directly in it, and with the suites below. */
   readonly own: Counts;
   readonly all: Counts;
+  /** What is directly in it, a suite as one: how Node counts. */
+  readonly items: Counts;
 }
 
 interface Case {
@@ -30,8 +33,9 @@ interface Case {
   status: TestResult['status'];
 }
 
-export function readJunit(format: 'junit' | 'pytest-junit', bytes: Uint8Array): TestReport {
-  const reader = new JunitReader(format);
+/** @param root files are named relative to it, so that the ids are the same on every machine */
+export function readJunit(format: 'junit' | 'pytest-junit', bytes: Uint8Array, root: string): TestReport {
+  const reader = new JunitReader(format, root);
   reader.parse(decodeText(format, bytes));
   return { results: reader.tests.results, cached: false };
 }
@@ -39,13 +43,15 @@ export function readJunit(format: 'junit' | 'pytest-junit', bytes: Uint8Array): 
 class JunitReader {
   readonly tests: TestResults;
   readonly #format: string;
+  readonly #root: string;
   readonly #suites: Suite[] = [];
   #case: Case | null = null;
   #depth = 0;
   #sawRoot = false;
 
-  constructor(format: string) {
+  constructor(format: string, root: string) {
     this.#format = format;
+    this.#root = root;
     this.tests = new TestResults(format);
   }
 
@@ -65,7 +71,7 @@ class JunitReader {
     this.#sawRoot = true;
     if (name === 'testsuites' || name === 'testsuite') {
       if (this.#case !== null) this.#refuse('a suite in a test');
-      this.#suites.push({ attributes, own: noCounts(), all: noCounts() });
+      this.#suites.push({ attributes, own: noCounts(), all: noCounts(), items: noCounts() });
     } else if (name === 'testcase') {
       if (this.#case !== null || this.#suites.length === 0) this.#refuse('a test in a test');
       this.#case = { attributes, status: 'passed' };
@@ -88,10 +94,11 @@ class JunitReader {
     const { name = '', classname = '', file } = found.attributes;
     const suites = this.#suites.map(({ attributes }) => attributes);
     const path = file ?? suites.findLast((suite) => suite['file'] !== undefined)?.['file'] ?? '';
+    const where = isAbsolute(path) ? relative(this.#root, path) : path;
     // Most producers repeat the suite in the class name; without one the suite's name tells tests apart.
-    this.tests.add([path, classname === '' ? (suites.at(-1)?.['name'] ?? '') : classname, name], found.status);
-    for (const [at, { own, all }] of this.#suites.entries()) {
-      for (const counts of at === this.#suites.length - 1 ? [own, all] : [all]) {
+    this.tests.add([where, classname === '' ? (suites.at(-1)?.['name'] ?? '') : classname, name], found.status);
+    for (const [at, { own, all, items }] of this.#suites.entries()) {
+      for (const counts of at === this.#suites.length - 1 ? [own, all, items] : [all]) {
         counts.tests++;
         if (found.status === 'failed') counts.failed++;
         if (found.status === 'skipped') counts.skipped++;
@@ -99,11 +106,18 @@ class JunitReader {
     }
   }
 
-  /** R-34: totals are typed by the producer. Some count what is directly in a suite, some what is below. */
+  /** R-34: totals are typed by the producer. Some count the tests directly in a suite, some all below, some its suites too. */
   #closeSuite(): void {
     const suite = this.#suites.pop();
     if (suite === undefined) return;
-    const { attributes, own, all } = suite;
+    const { attributes, own, all, items } = suite;
+    const around = this.#suites.at(-1);
+    if (around !== undefined) {
+      around.items.tests++;
+      // Node counts a suite in which something failed among the failures, and among the skipped as well.
+      if (all.failed > 0) around.items.failed++;
+      if (all.failed > 0) around.items.skipped++;
+    }
     const said = (name: string): number | null => {
       const text = attributes[name];
       if (text === undefined || text === '') return null;
@@ -114,7 +128,7 @@ class JunitReader {
       (total ?? counts.tests) === counts.tests &&
       (skipped ?? counts.skipped) === counts.skipped &&
       (failures === null && errors === null ? counts.failed : (failures ?? 0) + (errors ?? 0)) === counts.failed;
-    if (!fits(own) && !fits(all)) this.#refuse('the totals do not add up to the listed tests');
+    if (![own, all, items].some(fits)) this.#refuse('the totals do not add up to the listed tests');
   }
 
   #refuse(reason: string): never {

@@ -66,6 +66,18 @@ const samples: { file: string; format: TestReportFormat; want: readonly string[]
     ],
   },
   {
+    // Its totals count a suite as one, and a suite in which something failed as skipped, too.
+    file: 'node-26.10.junit.xml',
+    format: 'junit',
+    want: [
+      '+ a.test.js > outer > one',
+      '~ a.test.js > outer > two',
+      '- a.test.js > outer.inner > bad',
+      '~ a.test.js > outer.inner > todo',
+      '+ a.test.js > test > top',
+    ],
+  },
+  {
     file: 'vitest-5.1.1.json',
     format: 'vitest-json',
     want: [

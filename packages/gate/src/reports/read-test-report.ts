@@ -11,8 +11,8 @@ export type TestReportFormat = Exclude<ReportFormat, 'sarif' | 'scan'>;
 
 const READERS: Readonly<Record<TestReportFormat, (bytes: Uint8Array, root: string) => TestReport>> = {
   tap: readTap,
-  junit: (bytes) => readJunit('junit', bytes),
-  'pytest-junit': (bytes) => readJunit('pytest-junit', bytes),
+  junit: (bytes, root) => readJunit('junit', bytes, root),
+  'pytest-junit': (bytes, root) => readJunit('pytest-junit', bytes, root),
   'go-test-json': readGoTestJson,
   'node-test': readNodeTest,
   'vitest-json': readVitestJson,
