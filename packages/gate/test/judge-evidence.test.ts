@@ -5,7 +5,8 @@ import { judgeEvidence } from '../src/evidence/judge-evidence.ts';
 import { indexRuns } from '../src/evidence/run-index.ts';
 import { mutationDigest } from '../src/gate-file/mutation-digest.ts';
 import { INVALIDITIES, type Invalidity } from '../src/verdict/assessment.ts';
-import { CLEAN_SCAN, FIXED, type RunOptions, SHOP, SOURCE, START_MS, Story, TESTS } from './story.ts';
+import { CLEAN_SCAN, FIXED, goStory, type RunOptions, SHOP, SOURCE, START_MS, Story, TESTS } from './story.ts';
+import { now } from './told.ts';
 
 const HOUR_MS = 3_600_000;
 const GAP = {
@@ -280,11 +281,18 @@ describe('judgeEvidence', () => {
   for (const each of CASES) it(each.name, () => assert.deepEqual(judge(each), each.want));
 
   it('R-08: every way of being invalid is shown by one of these', () => {
-    const shown = new Set<string>([...CASES.flatMap(({ want }) => want), 'tier-too-low']);
+    const shown = new Set<string>([...CASES.flatMap(({ want }) => want), 'tier-too-low', 'run-id-reused']);
     assert.deepEqual(
       INVALIDITIES.filter((invalidity) => !shown.has(invalidity)),
       [],
     );
+  });
+
+  it('R-08: two runs under one id are no evidence, not even the first', () => {
+    const story = goStory();
+    const { run } = now(story).milestone[0] ?? {};
+    story.run({ command: 'build', author: 'ann', packet: 'b', run: { id: run ?? '' } });
+    assert.deepEqual(now(story).milestone[0]?.invalid, ['run-id-reused']);
   });
 
   it('R-11: a tier above what the command’s kind can show does not count, if it ever were frozen', () => {

@@ -43,6 +43,8 @@ class BoardFold {
   /** Packets in which a P0 was found or accepted: they take two reviewers. */
   #withP0 = new Set<string>();
   #packetOfFinding = new Map<string, { readonly packet: string | null; readonly isP0: boolean }>();
+  /** What reviewers ran, by packet. */
+  readonly #reviewerSessions = new Map<string, RecordOf<'command-run'>[]>();
   #illegal: IllegalRecord[] = [];
   #tree = new GrowingTree();
 
@@ -65,6 +67,7 @@ class BoardFold {
     if (record.kind === 'freeze') return this.#takeFreeze(record);
     if (record.kind === 'transition') return this.#takeTransition(record);
     if (record.kind === 'packet-review') return this.#takeReview(record);
+    if (record.kind === 'command-run') this.#takeSession(record);
     if (record.kind === 'finding') this.#takeFinding(record.predicate);
     if (record.kind === 'risk-acceptance') this.#takeAcceptance(record.predicate);
     return [];
@@ -109,7 +112,8 @@ class BoardFold {
     const { packet, decision, at, checks } = predicate;
     const head = { size: this.#tree.size, root: Buffer.from(this.#tree.root()).toString('hex') };
     const needsSecond = this.#withP0.has(packet);
-    const refusals = refuseReview(this.board, predicate, { head, needsSecond, changed: null });
+    const sessions = this.#sessionsOf(predicate);
+    const refusals = refuseReview(this.board, predicate, { head, needsSecond, sessions, changed: null });
     if (refusals.length > 0) return refusals;
     if (decision !== 'approve') {
       const failed = Object.values(checks).find(({ result }) => result === 'FAIL');
@@ -125,6 +129,20 @@ class BoardFold {
     this.#set(packet, { approvals });
     this.#unlockAfter(packet, at);
     return [];
+  }
+
+  #takeSession(record: RecordOf<'command-run'>): void {
+    const { role, packet } = record.predicate;
+    if (role !== 'reviewer' || packet === null) return;
+    const sessions = this.#reviewerSessions.get(packet);
+    if (sessions === undefined) this.#reviewerSessions.set(packet, [record]);
+    else sessions.push(record);
+  }
+
+  #sessionsOf({ packet, author }: PredicateOf<'packet-review'>): ReadonlySet<string> {
+    const submitted = this.#packets.get(packet)?.submittedIndex ?? Infinity;
+    const own = this.#reviewerSessions.get(packet)?.filter((record) => record.predicate.author === author);
+    return new Set(own?.filter(({ index }) => index > submitted).map(({ predicate }) => predicate.session));
   }
 
   #takeFinding(finding: PredicateOf<'finding'>): void {

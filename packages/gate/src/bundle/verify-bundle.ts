@@ -70,8 +70,8 @@ export async function verifyBundle(bytes: Uint8Array, pins: BundlePins | null, n
     return { ...nothing, result: 'NO_GO', failures, head: log.head, signers };
   }
   const recorded = last.predicate;
-  const { derivedDigest, refusals } = await deriveAgain(log, last);
-  failures.push(...refusals);
+  const { derivedDigest, refusals } = deriveAgain(log, last);
+  failures.push(...refusals, ...refuseChain(log, last));
   const assessment = assess({ records: log.records, current: null, candidate: recorded.source, nowMs });
   return {
     result: resultOf(failures, pins, assessment),
@@ -124,11 +124,24 @@ async function refusePins(log: GateLog, signers: readonly BundleSigner[], pins: 
   return refusals;
 }
 
+/** An addendum each; a stranger's bundle must not make us judge it a thousand times over. */
+const MAX_CHAIN = 100;
+
+/** R-21: addenda lift conditions of verdicts before the last, so those were derived from the records, too. */
+function refuseChain({ records }: GateLog, last: RecordOf<'gate-verdict'>): readonly Refusal[] {
+  const added = new Set(records.flatMap(({ kind, predicate }) => (kind === 'addendum' ? [predicate.verdict] : [])));
+  const chain = records.filter((record) => record.kind === 'gate-verdict');
+  const before = chain.filter(({ leaf, index }) => index !== last.index && added.has(leaf));
+  if (before.length > MAX_CHAIN)
+    return [{ rule: 'R-21', reason: `more than ${MAX_CHAIN} verdicts have an addendum: start a new gate` }];
+  return before.flatMap((verdict) => deriveAgain({ records }, verdict).refusals);
+}
+
 /** R-22: the same inputs give the same verdict digest; anything else was not derived from these records. */
-async function deriveAgain(
-  log: GateLog,
+function deriveAgain(
+  log: Pick<GateLog, 'records'>,
   { predicate, index }: RecordOf<'gate-verdict'>,
-): Promise<{ readonly derivedDigest: string | null; readonly refusals: readonly Refusal[] }> {
+): { readonly derivedDigest: string | null; readonly refusals: readonly Refusal[] } {
   const records = log.records.slice(0, index);
   const { author, artifacts, source, at, reasons } = predicate;
   // Whether the file in the tree was the frozen one is not in the records; that it was not only ever makes it worse.

@@ -3,12 +3,13 @@
  * implementer, its reviewer, the milestone), for a source, at a moment (R-06, R-08, R-09, R-11). Total
  * and closed: what cannot be known counts as invalid, and every reason is given.
  */
+import type { ScanSummary } from '@holdfast/scan';
 import { type GapTest, type GateCommand, TIER_CAP, TIERS } from '../gate-file/gate-schema.ts';
 import { mutationDigest } from '../gate-file/mutation-digest.ts';
 import type { Source } from '../records/run-record.ts';
 import { isSameSource } from '../records/same-source.ts';
 import { type EvidenceState, INVALIDITIES, type Invalidity } from '../verdict/assessment.ts';
-import { hasFailed, hasTests } from './run-faults.ts';
+import { hasFailed, hasScan, hasTests } from './run-faults.ts';
 import type { Attempt, RunIndex } from './run-index.ts';
 
 const HOUR_MS = 3_600_000;
@@ -62,6 +63,8 @@ export function invalidities(index: RunIndex, attempt: Attempt, question: Eviden
 function placeFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, question: EvidenceQuestion): void {
   const { source, announcedIndex, run } = attempt;
   if (announcedIndex === null) found.push('unannounced');
+  // Whoever looks the run up by its id, for what it found or covered, would find neither.
+  if (run !== null && index.byRun(run.id) !== attempt) found.push('run-id-reused');
   if (!fitsSource(attempt, question.source)) found.push('other-commit');
   // A mutation run is of a copy that was changed on purpose; what it was a copy of is `source`.
   const sources = run === null || attempt.role === 'mutation' ? [source] : [source, run.before, run.after];
@@ -125,8 +128,8 @@ function timeFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, comm
 
 /** R-24, R-25: a scan that could not look, looked at nothing, or looked with old data is not clean. */
 function scanFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, command: GateCommand, nowMs: number): void {
-  if (command.report?.format !== 'scan') {
-    if (command.kind === 'scan' && command.report === null) found.push('missing');
+  if (!hasScan(command)) {
+    if (command.kind === 'scan') found.push('missing');
     return;
   }
   const scan = index.scan(attempt);
@@ -134,9 +137,9 @@ function scanFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, comm
     found.push('missing');
     return;
   }
-  const { state, rules, coverage, database, scanner } = scan;
+  const { state, database, scanner } = scan;
   if (state !== 'complete') found.push('scan-inconclusive');
-  else if (rules.count === 0 || (coverage.files === 0 && (coverage.packages ?? 0) === 0)) found.push('empty');
+  else if (!(scanner === 'imported' ? hasSaidAnything(scan) : hasLooked(scan))) found.push('empty');
   const maxAgeDays = index.board.freeze?.gate.policies.maxDatabaseAgeDays ?? 0;
   if (database === null) {
     if (scanner === 'vulnerabilities') found.push('database-stale');
@@ -146,6 +149,12 @@ function scanFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, comm
   if (!(ageMs <= maxAgeDays * DAY_MS)) found.push('database-stale');
   if (!(-ageMs <= MAX_CLOCK_AHEAD_MS)) found.push('from-the-future');
 }
+
+const hasLooked = ({ rules, coverage }: ScanSummary): boolean =>
+  rules.count > 0 && (coverage.files > 0 || (coverage.packages ?? 0) > 0);
+/** Tools may leave out of a SARIF report the rules that found nothing, or the files; one that has neither looked at nothing. */
+const hasSaidAnything = ({ rules, coverage, findings }: ScanSummary): boolean =>
+  rules.count > 0 || coverage.files > 0 || findings.length > 0;
 
 /** R-06: tests are known by name; those that close a gap passed, and fail without what they protect. */
 function gapFaults(

@@ -8,8 +8,10 @@ import type { Invalidity } from '../verdict/assessment.ts';
 import type { Attempt } from './run-index.ts';
 
 /** Whether its report names the tests that ran. */
-export const hasTests = ({ report }: GateCommand): boolean =>
-  report !== null && report.format !== 'sarif' && report.format !== 'scan';
+export const hasTests = (command: GateCommand): boolean => command.report !== null && !hasScan(command);
+
+/** Whether its report names what a scanner found. */
+export const hasScan = ({ report }: GateCommand): boolean => report?.format === 'sarif' || report?.format === 'scan';
 
 const NONE: readonly Invalidity[] = [];
 

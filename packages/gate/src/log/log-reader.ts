@@ -33,6 +33,8 @@ interface Pending {
 export class LogReader {
   readonly #gateId: string;
   readonly #records: GateRecord[] = [];
+  /** Leaves so far: an envelope has one encoding, so what was recorded once is recognised. */
+  readonly #leaves = new Set<string>();
   #tree = new GrowingTree();
   #revision = 0;
   #ring: KeyRing = new Map();
@@ -57,7 +59,10 @@ export class LogReader {
   /** One that reads on by itself from here. */
   copy(): LogReader {
     const copy = new LogReader(this.#gateId);
-    copy.#records.push(...this.#records);
+    for (const record of this.#records) {
+      copy.#records.push(record);
+      copy.#leaves.add(record.leaf);
+    }
     copy.#tree = this.#tree.copy();
     copy.#revision = this.#revision;
     copy.#ring = this.#ring;
@@ -102,6 +107,9 @@ export class LogReader {
     else if (record.predicate.revision !== this.#revision)
       throw invalidRecord(index, 'R-03', `it was written under another revision than ${this.#revision}`);
     else requireAuthor(record, this.#ring);
+    // R-10: anybody of the gate could say again what somebody else has said and taken back since.
+    if (this.#leaves.has(record.leaf)) throw invalidRecord(index, 'R-10', 'it repeats an earlier record');
+    this.#leaves.add(record.leaf);
     this.#records.push(record);
     this.#tree.append(sealed.leaf);
   }

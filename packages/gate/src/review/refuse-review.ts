@@ -15,6 +15,8 @@ export interface ReviewContext {
   readonly head: { readonly size: number; readonly root: string };
   /** Whether a P0 was found or accepted in the packet (R-13). */
   readonly needsSecond: boolean;
+  /** Sessions in which its author ran the packet's commands as reviewer, since it was submitted. */
+  readonly sessions: ReadonlySet<string>;
   /** Every path that changed, as git has it; `null` where there is no repository to ask. */
   readonly changed: readonly string[] | null;
 }
@@ -24,7 +26,7 @@ export function refuseReview(board: Board, review: PacketReview, context: Review
   const illegal = refuseEvent(board, review.decision, review);
   if (illegal !== null) return [illegal];
   const refusals = [...refusePeople(board, review, context), ...refuseRecord(board, review, context)];
-  return review.decision === 'approve' ? [...refusals, ...refuseApproval(board, review)] : refusals;
+  return review.decision === 'approve' ? [...refusals, ...refuseApproval(board, review, context)] : refusals;
 }
 
 function* refusePeople(board: Board, review: PacketReview, { needsSecond }: ReviewContext): Generator<Refusal> {
@@ -69,10 +71,10 @@ function* refuseRecord(board: Board, review: PacketReview, { head, changed }: Re
     yield { rule: 'R-14', reason: 'data or configuration changed: the rollback is more than reverting the commit' };
 }
 
-function* refuseApproval(board: Board, review: PacketReview): Generator<Refusal> {
+function* refuseApproval(board: Board, review: PacketReview, { sessions }: ReviewContext): Generator<Refusal> {
   const packet = packetOf(board.freeze, review.packet);
   const commands = packet?.commands ?? [];
-  if (commands.length > 0 && review.session === null)
+  if (commands.length > 0 && !sessions.has(review.session ?? ''))
     yield { rule: 'R-14', reason: 'the reviewer ran the commands again, and names that session' };
   const open = packet?.checklist.filter(
     (item) => !review.checklist.some((answer) => answer.item === item && answer.done),

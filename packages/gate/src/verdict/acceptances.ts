@@ -8,7 +8,7 @@ import type { RunIndex } from '../evidence/run-index.ts';
 import type { GateRecord, RecordOf } from '../records/statements.ts';
 import type { ConditionView, Reason } from './assessment.ts';
 import { daysFrom, earliest, isOver } from './calendar.ts';
-import { blocks, type Finding, findingKey, implementersOf } from './findings.ts';
+import { blocks, type Finding, findingKey } from './findings.ts';
 import { reason } from './reasons.ts';
 
 /** R-19. */
@@ -60,7 +60,7 @@ export function judgeAcceptances(
 }
 
 /** Acceptances name a finding as it was recorded; a record about a scanner's finding is folded under that one's id. */
-function acceptancesByFinding(records: readonly GateRecord[]): ReadonlyMap<string, readonly Acceptance[]> {
+export function acceptancesByFinding(records: readonly GateRecord[]): ReadonlyMap<string, readonly Acceptance[]> {
   const keys = new Map<string, string>();
   const acceptances: Acceptance[] = [];
   for (const record of records) {
@@ -80,7 +80,7 @@ function problemsOf(context: AcceptanceContext, finding: Finding, { predicate }:
   if (release !== gate?.release) reasons.push(refused(`it is for release ${release}`));
   if (!(index.people.get(author)?.roles.includes('approver') ?? false))
     reasons.push(refused(`${author} has not the role approver`));
-  if (implementersOf(index, finding.packet).has(author)) reasons.push(refused(`${author} implements what it is about`));
+  if (finding.implementers.has(author)) reasons.push(refused(`${author} implements what it is about`));
   const maxDays = finding.severity === 'P0' ? MAX_P0_ACCEPTANCE_DAYS : (gate?.policies.maxP1AcceptanceDays ?? 0);
   if (!(daysFrom(at, expires) <= maxDays))
     reasons.push(refused(`a ${finding.severity} is accepted for ${maxDays} days at most`));

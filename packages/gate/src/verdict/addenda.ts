@@ -9,6 +9,7 @@ import type { RunIndex } from '../evidence/run-index.ts';
 import type { Source } from '../records/run-record.ts';
 import { isSameSource } from '../records/same-source.ts';
 import type { GateRecord, RecordOf } from '../records/statements.ts';
+import { acceptancesByFinding } from './acceptances.ts';
 import type { Reason, VerdictView } from './assessment.ts';
 import type { Lift } from './findings.ts';
 import { refuseIssuer } from './issuer.ts';
@@ -53,7 +54,7 @@ export function judgeAddenda(
   for (const verdict of counted) {
     const addendum = addendumTo(records, verdict);
     if (addendum === undefined) continue;
-    const problems = problemsOf(index, verdict, addendum);
+    const problems = problemsOf(index, records, verdict, addendum);
     if (problems.length === 0) {
       for (const { finding } of verdict.predicate.conditions) lifts.push({ finding, index: addendum.index });
     }
@@ -66,11 +67,18 @@ export function judgeAddenda(
 
 function* unmet(
   index: RunIndex,
+  records: readonly GateRecord[],
   verdict: RecordOf<'gate-verdict'>,
   { predicate, index: before }: RecordOf<'addendum'>,
 ): Generator<Reason> {
   const claim = { after: verdict.index, before, atMs: Date.parse(predicate.at), source: predicate.source };
-  for (const { id, command } of verdict.predicate.conditions) {
+  const acceptances = acceptancesByFinding(records.slice(0, verdict.index));
+  for (const { id, finding, command } of verdict.predicate.conditions) {
+    const isAccepted = acceptances
+      .get(finding)
+      ?.some(({ predicate: { condition } }) => condition.id === id && condition.command === command);
+    // Else a verdict that was typed would close what it likes.
+    if (isAccepted !== true) yield reason('addendum-condition-unknown', id, finding);
     const lift = predicate.lifts.find(({ condition }) => condition === id);
     if (lift === undefined) yield reason('addendum-incomplete', id);
     else if (!isValidRun(index, { ...claim, run: lift.run, command }))

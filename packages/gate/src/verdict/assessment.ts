@@ -24,6 +24,7 @@ export interface AssessInput {
 export const INVALIDITIES = [
   'interrupted',
   'unannounced',
+  'run-id-reused',
   'timed-out',
   'missing',
   'empty',

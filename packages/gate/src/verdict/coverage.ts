@@ -59,6 +59,13 @@ function validAttempts(
   return found;
 }
 
+/** Whether a test of `surface` was executed in `attempt`. */
+export const reaches = (index: RunIndex, attempt: Attempt, surface: Surface): boolean =>
+  index
+    .tests(attempt)
+    ?.some(({ id, status }) => status !== 'skipped' && surface.tests.some((each) => matchesTestPattern(each, id))) ??
+  false;
+
 /** R-11: what a command claims, and no more than its kind can show. */
 function isEnough({ commands }: RunIndex, id: string, { minTier }: Surface): boolean {
   const command = commands.get(id);

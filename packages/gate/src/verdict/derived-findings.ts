@@ -4,7 +4,7 @@
  * people say about them is `findings.ts`.
  */
 import type { Scanner, ScanFinding, ScanSummary } from '@holdfast/scan';
-import { hasFailed } from '../evidence/run-faults.ts';
+import { hasFailed, hasScan } from '../evidence/run-faults.ts';
 import type { Attempt, RunIndex } from '../evidence/run-index.ts';
 import { GATE_SEVERITIES, type GateSeverity } from '../gate-file/gate-schema.ts';
 import type { EvidenceState, FindingView } from './assessment.ts';
@@ -17,6 +17,8 @@ export interface DerivedFinding {
   readonly location: string;
   readonly origin: Exclude<FindingView['origin'], 'person'>;
   readonly scanner: Scanner | null;
+  /** The command that shows it. */
+  readonly command: string;
   /** Place in the log where it was seen first: acceptances come after. */
   readonly foundIndex: number;
   /** Where it was last seen to happen: what closes it comes after. */
@@ -45,7 +47,8 @@ function scanFindings(
 ): readonly DerivedFinding[] {
   const found = new Map<string, DerivedFinding>();
   for (const command of commands) {
-    if (index.commands.get(command)?.report?.format !== 'scan') continue;
+    const definition = index.commands.get(command);
+    if (definition === undefined || !hasScan(definition)) continue;
     const scans = scansOf(index, command);
     const current = new Set(currentScans(index, command, required));
     const suppressed = new Set(scans.flatMap((scan) => (current.has(scan.attempt) ? suppressedIn(scan) : [])));
@@ -101,7 +104,7 @@ function firstSeen(id: string, scans: readonly SeenScan[]): number {
 function ofScan(
   { rule, location, line, severity, fingerprint }: ScanFinding,
   { scanner }: ScanSummary,
-  { author, packet }: Attempt,
+  { author, packet, command }: Attempt,
   foundIndex: number,
 ): DerivedFinding {
   return {
@@ -112,6 +115,7 @@ function ofScan(
     location: line === null ? location : `${location}:${line}`,
     origin: 'scan',
     scanner,
+    command,
     foundIndex,
     openedIndex: foundIndex,
     foundBy: new Set([author]),
@@ -159,6 +163,7 @@ function flakeOf(index: RunIndex, id: string): readonly DerivedFinding[] {
       location: `command ${id}`,
       origin: 'flake',
       scanner: null,
+      command: id,
       foundIndex: flakes[0]?.passed.index ?? last.passed.index,
       openedIndex: last.passed.index,
       foundBy: new Set(flakes.map(({ passed }) => passed.author)),
@@ -187,6 +192,7 @@ function coverageDropOf(index: RunIndex, id: string): readonly DerivedFinding[] 
       location: `command ${id}`,
       origin: 'scan-coverage',
       scanner: null,
+      command: id,
       foundIndex: drop.first.attempt.index,
       // Explained once is explained: later scans of the same extent do not ask again.
       openedIndex: drop.first.attempt.index,

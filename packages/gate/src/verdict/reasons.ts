@@ -73,6 +73,10 @@ export const REASONS = {
     'the date of residual risk {subject} was moved {detail} times: two approvers move it again',
   ),
   'addendum-incomplete': row('R-21', 'the addendum does not name condition {subject} of the verdict it follows'),
+  'addendum-condition-unknown': row(
+    'R-21',
+    'condition {subject} of the verdict before is none on which finding {detail} was accepted',
+  ),
   'addendum-run-invalid': row(
     'R-21',
     'the addendum lifts condition {subject} with a run that is no valid passing run of {detail} on the new source',

@@ -35,6 +35,8 @@ export async function review(id: string, options: ReviewOptions, signal: AbortSi
     const { packet, standing } = submitted(now, id);
     const { changed, authors } = await changesOf(now, standing, signal);
     const { log, source } = now;
+    const session = ownSession(log.records, person.id, packet, standing);
+    const sessions = new Set(session === null ? [] : [session]);
     const predicate = {
       ...header,
       packet: id,
@@ -42,11 +44,11 @@ export async function review(id: string, options: ReviewOptions, signal: AbortSi
       source,
       ...said,
       authors: [...authors],
-      session: ownSession(log.records, person.id, packet, standing),
+      session,
       checkpoint: { ...log.head, commit: source.commit },
     };
     const needsSecond = hadP0(log.records, id);
-    const refusals = refuseReview(now.board, predicate, { head: log.head, needsSecond, changed });
+    const refusals = refuseReview(now.board, predicate, { head: log.head, needsSecond, sessions, changed });
     if (refusals.length > 0)
       throw refused(`the review of packet ${id} is refused`, refusals, `correct ${shown(path)} or what it speaks of`);
     const batch: readonly NewRecord[] = [{ kind: 'packet-review', predicate }];
