@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { hasCode, isHoldfastError } from '@holdfast/core';
 import { needs, temporaryDirectory } from '@holdfast/testing';
@@ -70,6 +70,31 @@ describe('openSourceTree', () => {
     assert.deepEqual([after.tree, after.dirtyFiles], [before.tree, 0]);
     writeFileSync(join(root, '.gateway'), 'not below the records\n');
     assert.equal((await read(root)).dirtyFiles, 1);
+  });
+
+  it('R-08: code that lies among the records is source, and no record that can be run', async (t) => {
+    const root = repository(t);
+    const before = await read(root);
+    for (const path of [
+      'shim.js',
+      'shop/log.jsonl.js',
+      'shop/objects/ab/shim.js',
+      'shop/objects/shim',
+      'conftest.py',
+    ]) {
+      mkdirSync(dirname(join(root, '.gate', path)), { recursive: true });
+      writeFileSync(join(root, '.gate', path), 'code\n');
+      assert.equal((await read(root)).dirtyFiles, 1, path);
+      commit(root, path);
+      assert.notEqual((await read(root)).tree, before.tree, path);
+      git(root, 'rm', '-q', join('.gate', path));
+      commit(root, 'without it');
+      assert.equal((await read(root)).tree, before.tree, path);
+    }
+    mkdirSync(join(root, '.gate'), { recursive: true });
+    symlinkSync('../a.txt', join(root, '.gate/log.jsonl'));
+    commit(root, 'a record that leads elsewhere');
+    assert.notEqual((await read(root)).tree, before.tree);
   });
 
   const changes: { name: string; change: (root: string) => void }[] = [
@@ -245,13 +270,16 @@ describe('openSourceTree', () => {
     writeFileSync(join(root, '.mailmap'), 'Nobody <nobody@example.com> <dee@example.com>\n');
     commit(root, 'rewrites who wrote what');
     mkdirSync(join(root, '.gate'));
-    writeFileSync(join(root, '.gate/log'), 'x');
+    writeFileSync(join(root, '.gate/log.jsonl'), 'x');
     git(root, 'add', '-A');
     git(root, 'commit', '-q', '--author=Eve <eve@example.com>', '-m', 'records only');
     const tree = await openSourceTree(root);
     const authors = await tree.authors(start, 'HEAD', '.gate', SIGNAL);
     assert.deepEqual(authors, ['ann@example.com', 'bob@example.com', 'c@example.com', 'dee@example.com']);
     assert.deepEqual(await tree.authors('HEAD~1', 'HEAD', '.gate', SIGNAL), []);
+    writeFileSync(join(root, '.gate/shim.js'), 'code\n');
+    commit(root, 'code among the records');
+    assert.deepEqual(await tree.authors('HEAD~1', 'HEAD', '.gate', SIGNAL), ['ann@example.com']);
   });
 
   it('R-15: a checkout is a copy that is gone afterwards, and the repository stays as it was', async (t) => {

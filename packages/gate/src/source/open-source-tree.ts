@@ -9,7 +9,7 @@ import { join, posix } from 'node:path';
 import type { Source } from '../records/run-record.ts';
 import type { SourceTree } from '../run/runner.ts';
 import { findGit, Git, GitExit, sourceError } from './git.ts';
-import { type BlobDigests, isBelow, splitNul, treeDigest } from './tree-digest.ts';
+import { type BlobDigests, isRecord, splitNul, treeDigest } from './tree-digest.ts';
 
 /**
  * Opens the work tree that `directory` is in.
@@ -51,7 +51,7 @@ class GitSourceTree implements SourceTree {
       this.#hiddenFiles(signal),
     ]);
     const { commit, dirty } = parseStatus(splitNul(state), records);
-    for (const path of hidden) if (!isBelow(path, records)) dirty.add(path.toString('latin1'));
+    for (const path of hidden) if (!isRecord(path, records)) dirty.add(path.toString('latin1'));
     return { commit, tree: await this.#treeOf(commit, records, signal), dirtyFiles: dirty.size };
   }
 
@@ -102,7 +102,7 @@ class GitSourceTree implements SourceTree {
           ];
     const paths = splitNul(await this.#git.run(args, { signal }).catch(explain));
     return paths
-      .filter((path) => !isBelow(path, records))
+      .filter((path) => !isRecord(path, records))
       .map(pathText)
       .toSorted();
   }
@@ -112,7 +112,7 @@ class GitSourceTree implements SourceTree {
     const end = await this.resolve(to, signal);
     const range = from === null ? end : `${await this.resolve(from, signal)}..${end}`;
     const format = ['--full-history', '--no-mailmap', '-z', '--format=%ae%n%ce%n%B'] as const;
-    const paths = ['--', ':(top)', `:(top,exclude,literal)${records.toString()}`] as const;
+    const paths = ['--', ':(top)', ...RECORDS.map((path) => `:(top,exclude,glob)${records.toString()}/${path}`)];
     const log = await this.#git.run(['log', ...format, range, ...paths], { signal }).catch(explain);
     const commits = `${log.toString()}\0`.split('\0');
     return [...new Set(commits.flatMap(addressesOf))].toSorted();
@@ -157,6 +157,16 @@ class GitSourceTree implements SourceTree {
   }
 }
 
+/** What `isRecord` knows, in the words of gitglossary(7), "pathspec". */
+const RECORDS = [
+  '**/log.jsonl',
+  '**/checkpoint',
+  '**/objects/**',
+  '**/.gitignore',
+  '**/.gitattributes',
+  'review-*.yaml',
+];
+
 const unknownCommit = (cause?: GitExit): Error =>
   sourceError('unknown-commit', 'no commit of that name is in the repository', cause);
 
@@ -200,7 +210,7 @@ function parseStatus(lines: readonly Buffer[], records: Buffer): { commit: strin
     if (text.startsWith('# branch.oid ')) commit = text.slice('# branch.oid '.length);
     if (text.startsWith('#')) continue;
     const path = Buffer.from(text.split(' ').slice(fieldsBeforePath(text)).join(' '), 'latin1');
-    if (!isBelow(path, records)) dirty.add(path.toString('latin1'));
+    if (!isRecord(path, records)) dirty.add(path.toString('latin1'));
   }
   if (commit === '' || commit === '(initial)') {
     throw sourceError('no-commit', 'the repository has no commit yet: commit the sources first');

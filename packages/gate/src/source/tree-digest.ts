@@ -28,12 +28,21 @@ export function splitNul(bytes: Buffer): readonly Buffer[] {
   return parts;
 }
 
-/** Whether `path` is `directory` or in it; bytes, because names need not be UTF-8. */
-export function isBelow(path: Buffer, directory: Buffer): boolean {
-  return (
-    path.subarray(0, directory.length).equals(directory) &&
-    (path.length === directory.length || path[directory.length] === 0x2f)
-  );
+/**
+ * What the gate itself writes into the records' directory: per gate the log, its head and objects, and what
+ * keeps git's hands off them; beside them reviews while they are written.
+ */
+const RECORD_FILE =
+  /^(?:[a-z0-9][a-z0-9._-]{0,63}\/)?(?:log\.jsonl|checkpoint|lock|\.gitignore|\.gitattributes|review-[a-z0-9._-]{1,64}\.yaml|(?:objects\/[0-9a-f]{2}\/)?(?:[0-9a-f]{62}|\.[0-9a-f]{16}\.tmp))$/;
+
+/**
+ * Whether `path` is a record, which is no part of the sources; bytes, because names need not be UTF-8.
+ * Whatever else lies among the records is source: code that nobody's digest covers could be changed unseen.
+ */
+export function isRecord(path: Buffer, records: Buffer): boolean {
+  const { length } = records;
+  if (!path.subarray(0, length).equals(records) || path[length] !== 0x2f) return false;
+  return RECORD_FILE.test(path.toString('latin1', length + 1));
 }
 
 /** Digests of contents by git's id, kept for the life of the process. */
@@ -49,7 +58,7 @@ export async function treeDigest(
   const listing = await git.run(['ls-tree', '-r', '-z', '--full-tree', commit], { signal });
   const entries = splitNul(listing)
     .map(parseEntry)
-    .filter(({ path }) => !isBelow(path, exclude))
+    .filter(({ path, mode }) => mode !== '100644' || !isRecord(path, exclude))
     .toSorted((a, b) => a.path.compare(b.path));
   const missing = new Set(entries.filter(({ mode, id }) => mode !== '160000' && !known.has(id)).map(({ id }) => id));
   await hashBlobs(git, missing, known, signal);
