@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readImports } from './read-imports.ts';
+
+/** Each could load a module that its text does not name. */
+const OPEN: readonly string[] = [
+  '(0, eval)(code)',
+  'const run = eval; run(code)',
+  'globalThis.eval(code)',
+  'globalThis["ev" + "al"](code)',
+  'const { eval: run } = globalThis',
+  'const everything = globalThis',
+  '\\u0065val(code)',
+  'new Function(code)',
+  'Function("return this")()',
+  'const F = Function; new F(code)',
+  'Function.apply(null, [code])',
+  'Reflect.construct(Function, [code])',
+  '(() => {}).constructor(code)',
+  'new (async () => {}).constructor(code)',
+  'const C = f.constructor; C(code)',
+  'const { constructor } = f; constructor(code)',
+  '[].at.constructor.call(null, code)',
+  'const load = createRequire(import.meta.url); load("a")',
+  'import { createRequire as make } from "node:module"; const require = make(import.meta.url)',
+  'import * as m from "node:module"; m.createRequire("/")("a")',
+  'import Module from "module"; Module._load("a")',
+  'const { createRequire: r } = require("module"); r("/")("a")',
+  'const m = require("node:module"); m["create" + x]("/")("a")',
+  'export { createRequire } from "node:module"',
+  'export * from "node:module"',
+  'const { createRequire } = await import("node:module"); createRequire("/")("a")',
+  'export const require = createRequire(import.meta.url)',
+  'import { require } from "./loader.js"; require("a")',
+  'import { createRequire } from "./loader.js"; const require = createRequire("/")',
+  'import { register } from "node:module"; register("./hooks.js")',
+  'require.extensions[".x"] = hook',
+  'require.cache; const load = require; load("a")',
+  'const r = (0, require); r("a")',
+  'module.require("a")',
+  'module["require"]("a")',
+  'module[name]("a")',
+  'module.paths.push("/elsewhere")',
+  'const m = module; m[name]("a")',
+  'require.main.require("a")',
+  'module.parent.require("a")',
+  'process.mainModule.require("a")',
+  'process.getBuiltinModule("module").createRequire("/")("a")',
+  'const { getBuiltinModule: g } = process; g("module")',
+  'import { getBuiltinModule as g } from "node:process"; g("vm")',
+  'import process from "node:process"; process[name]("module")',
+  'import * as p from "node:process"; p[name]("module")',
+  'process.dlopen({ exports }, file)',
+  'process.binding("contextify")',
+  'import vm from "node:vm"; vm.runInThisContext(code)',
+  'import { Script } from "vm"; new Script(code).runInThisContext()',
+  'require("vm")',
+  'import { Worker } from "node:worker_threads"; new Worker(file)',
+  'import { Worker as W } from "worker_threads"; new W(file)',
+  'import * as threads from "worker_threads"; new threads.Worker(file)',
+  'import * as threads from "worker_threads"; const T = threads; new T[name](file)',
+  'const { Worker: W } = require("worker_threads")',
+  'new window.Worker(file)',
+  'import { fork } from "node:child_process"; fork(file)',
+  'import { fork as start } from "child_process"; start(file)',
+  'import * as cp from "child_process"; cp.fork(file)',
+  'import cp from "child_process"; cp[name](file)',
+  'const cp = require("child_process"); handOn(cp)',
+  'handOn(require("child_process"))',
+  'import cluster from "node:cluster"; cluster.setupPrimary({ exec: file })',
+  'import repl from "repl"',
+  'import { Session } from "node:inspector"',
+  'import.meta.resolve(name)',
+  'const { resolve } = import.meta',
+  'const modules = import.meta.glob("./*.js")',
+  'require.context("./all", true)',
+  'require(name)',
+  'require.resolve(name)',
+  'require(`a/${name}`)',
+];
+
+/** Each is what it says. */
+const CLOSED: readonly { readonly text: string; readonly specifiers?: readonly string[] }[] = [
+  { text: 'require("a"); require.resolve("b"); require(`c`)', specifiers: ['a', 'b', 'c'] },
+  {
+    text: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url); require("a")',
+    specifiers: ['node:module', 'a'],
+  },
+  { text: 'import a = require("a")', specifiers: ['a'] },
+  { text: 'import.meta.resolve("a")', specifiers: ['a'] },
+  { text: 'if (require.main === module) start()' },
+  { text: 'module.exports = { module: 1, process: 2 }; exports.global = 3' },
+  { text: 'const here = import.meta.dirname + import.meta.url' },
+  { text: 'process.env.HOME; process.exitCode = 1; typeof process; globalThis.fetch("x")' },
+  { text: 'x instanceof Function; Function.prototype.call; typeof Function' },
+  { text: 'x.constructor.name; x.constructor === Object; new this.constructor(x)' },
+  { text: 'import { execFile, spawn } from "node:child_process"; spawn("ls")', specifiers: ['node:child_process'] },
+  { text: 'const cp = require("child_process"); cp.spawn("ls")', specifiers: ['child_process'] },
+  { text: 'const { spawn } = require("child_process"); spawn("ls")', specifiers: ['child_process'] },
+  {
+    text: 'import { parentPort } from "node:worker_threads"; parentPort.postMessage(1)',
+    specifiers: ['node:worker_threads'],
+  },
+  { text: 'import { isBuiltin } from "node:module"; isBuiltin("fs")', specifiers: ['node:module'] },
+  { text: 'type F = Function; interface Worker { eval: typeof process }; let w: Worker' },
+  { text: 'declare const process: { module: unknown }' },
+  { text: 'const text = "require eval Function \\u0041"' },
+];
+
+describe('readImports', () => {
+  for (const text of OPEN) {
+    it(`R-25: open: ${text}`, () => assert.equal(readImports('m.ts', text).open, true));
+  }
+  for (const { text, specifiers = [] } of CLOSED) {
+    it(`R-25: closed: ${text}`, () => assert.deepEqual(readImports('m.ts', text), { specifiers, open: false }));
+  }
+});
