@@ -31,7 +31,8 @@ const ADVICE_OF_REMEDY: Readonly<Record<Remedy, string>> = {
 };
 
 export function printResult(result: CommandResult, asJson: boolean): void {
-  process.stdout.write(asJson ? `${JSON.stringify(result.data, undefined, 2)}\n` : ensureNewline(result.text));
+  const text = asJson ? `${JSON.stringify(result.data, undefined, 2)}\n` : ensureNewline(result.text);
+  process.stdout.write(forTerminal(text));
   process.exitCode = result.exitCode ?? 0;
 }
 
@@ -48,12 +49,19 @@ export function printError(error: unknown, asJson: boolean): void {
   } else {
     const details = Object.entries(fields).map(([name, value]) => `\n  ${name}: ${String(value)}`);
     const lines = [`holdfast: ${message} [${code}]`, ...details.map((line) => line.slice(1))];
-    process.stderr.write(
-      `${lines.join('\n')}\n  ${ERROR_CODES[code].title.replace(/\.$/, '')}: ${ADVICE_OF_REMEDY[remedy]}; see docs/errors.md\n`,
-    );
+    const advice = `${ERROR_CODES[code].title.replace(/\.$/, '')}: ${ADVICE_OF_REMEDY[remedy]}; see docs/errors.md`;
+    process.stderr.write(forTerminal(`${lines.join('\n')}\n  ${advice}\n`));
   }
   process.exitCode = code === 'ERR_CLI_USAGE' ? EXIT_USAGE : EXIT_CODE_OF_REMEDY[remedy];
 }
+
+/** Control characters but tab and newline, of both sets, and those that turn the direction of text around. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this shows
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** What strangers wrote (a title, a path) is shown as it is: it must not move the cursor and write another verdict over ours. */
+export const forTerminal = (text: string): string =>
+  text.replaceAll(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** Columns as wide as their widest cell; the last one is not padded. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ScanFinding } from '@holdfast/scan';
-import type { RunRecord } from '../src/records/run-record.ts';
+import { type RunRecord, RunRecordSchema } from '../src/records/run-record.ts';
+import { countMatches } from '../src/run/output-signs.ts';
 import { LogReader } from '../src/log/log-reader.ts';
 import { sealRecord } from '../src/records/seal-record.ts';
 import { ANN, BOB, freeze, GATE_ID, note } from './sample-gate.ts';
@@ -175,3 +176,12 @@ describe('attacks on the log', () => {
   });
 });
 const REPEATED = { record: 3, rule: 'R-10', reason: 'it repeats an earlier record' };
+
+describe('attacks by the code under test', () => {
+  it('R-09: a file whose name is a member of every object is matched like any other', () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
+    const matches = countMatches(names.map((name) => `${name}:1:secret\n`).join(''));
+    const kept = RunRecordSchema.shape.matches.parse(matches);
+    assert.equal(Object.keys(kept ?? {}).length, names.length);
+  });
+});
