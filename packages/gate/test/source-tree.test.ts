@@ -72,6 +72,20 @@ describe('openSourceTree', () => {
     assert.equal((await read(root)).dirtyFiles, 1);
   });
 
+  it('R-08: everything that a gate writes among the records is a record', async (t) => {
+    const root = repository(t);
+    const before = await read(root);
+    const object = `shop/objects/ab/${'c'.repeat(62)}`;
+    const summary = 'shop/summaries/000042-0123456789ab.vsa.json';
+    for (const path of ['shop/log.jsonl', 'shop/checkpoint', 'shop/lock', object, summary, 'review-01.yaml']) {
+      mkdirSync(dirname(join(root, '.gate', path)), { recursive: true });
+      writeFileSync(join(root, '.gate', path), 'record\n');
+    }
+    assert.deepEqual(await read(root), before);
+    commit(root, 'records');
+    assert.equal((await read(root)).tree, before.tree);
+  });
+
   it('R-08: code that lies among the records is source, and no record that can be run', async (t) => {
     const root = repository(t);
     const before = await read(root);
@@ -80,6 +94,7 @@ describe('openSourceTree', () => {
       'shop/log.jsonl.js',
       'shop/objects/ab/shim.js',
       'shop/objects/shim',
+      'shop/summaries/shim.js',
       'conftest.py',
     ]) {
       mkdirSync(dirname(join(root, '.gate', path)), { recursive: true });

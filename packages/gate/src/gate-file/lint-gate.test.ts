@@ -324,6 +324,13 @@ const cases: {
     says: /lies in the records/,
   },
   {
+    name: 'R-07: a command that runs among the records',
+    breakIt: (g) => put(g['commands']?.[0], { cwd: '.gate/shop' }),
+    path: 'commands[0].cwd',
+    rule: 'R-07',
+    says: /lies in the records/,
+  },
+  {
     name: 'R-07: a report outside the repository',
     breakIt: (g) => put(g['commands']?.[0], { report: { format: 'tap', from: '../out.tap' } }),
     path: 'commands[0].report.from',

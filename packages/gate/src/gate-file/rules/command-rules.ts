@@ -110,7 +110,13 @@ export const COMMAND_RULES = [
       for (const check of CHECKS) yield* check(command, ['commands', index]);
   }),
   lintRule(['commands', 'records'], function* ({ commands, records }) {
-    for (const [index, { report }] of commands.entries()) {
+    for (const [index, { report, cwd }] of commands.entries()) {
+      if (isPlainPath(cwd) && isPlainPath(records) && isWithin(cwd, records))
+        yield lintError(
+          'R-07',
+          ['commands', index, 'cwd'],
+          'lies in the records, whose changes no digest of the sources shows; run it elsewhere',
+        );
       if (report !== null && report.from !== 'stdout' && isPlainPath(records) && isWithin(report.from, records))
         yield lintError(
           'R-07',
