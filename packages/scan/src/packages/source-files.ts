@@ -11,7 +11,7 @@ export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** Installed and recorded things are not the project's own. */
 const NOT_OURS: ReadonlySet<string> = new Set(['node_modules', '.git', '.hg', '.gate', '.venv', 'venv', 'target']);
 
-/** Paths are relative to the root, with `/`, without `.` and `..`. Implementations pass `describeSourceFiles`. */
+/** Paths are relative to the root, with `/`, without `.` and `..`. Both implementations pass `source-files.test.ts`. */
 export interface SourceFiles {
   /** The project's own files, sorted; without what is installed. MUST NOT follow links to directories. */
   list(signal: AbortSignal): Promise<readonly string[]>;

@@ -95,7 +95,9 @@ export interface ImportReport extends OsvExport {
 }
 
 /**
- * Replaces an ecosystem's advisories by those of `archive`, an OSV export (ZIP, or one entry as JSON).
+ * Replaces an ecosystem's advisories by those of `archive`, an OSV export (ZIP, or one entry as JSON). It
+ * is read twice, once to judge it and once to write it down, so that no more than one advisory of it is
+ * unpacked at a time: npm's is some 100 MB, and many times that unpacked.
  *
  * @throws `ERR_SCAN_DATABASE` if the archive is damaged, an advisory is not as the schema says, the
  *   ecosystem is not clear, or it holds no advisory of it; the database is then as it was
@@ -106,13 +108,12 @@ export function importOsv(
   options: ImportOptions,
   signal: AbortSignal,
 ): ImportReport {
-  const { entries, newestMs, withdrawn } = guarded('is no OSV export', () => readExport(archive, signal));
-  const ecosystem = options.ecosystem ?? commonEcosystem(entries);
+  const { newestMs, withdrawn, common, idsOf } = guarded('is no OSV export', () => judgeExport(archive, signal));
+  const ecosystem = options.ecosystem ?? onlyOf(common);
   const exportedMs = options.exportedMs ?? newestMs;
   if (exportedMs > options.nowMs + MAX_CLOCK_SKEW_MS) throw refused('the export is from the future');
-  const rows = entries.flatMap((entry) => rowsOf(entry, ecosystem));
-  const ids = new Set(rows.map(({ id }) => id));
-  if (ids.size === 0) throw refused(`the export holds no advisory about ${ecosystem}`);
+  const ids = idsOf.get(ecosystem)?.size ?? 0;
+  if (ids === 0) throw refused(`the export holds no advisory about ${ecosystem}`);
   const database = guarded('cannot be written', () => new DatabaseSync(file));
   try {
     return guarded('cannot be written', () => {
@@ -122,16 +123,15 @@ export function importOsv(
         database.exec(SCHEMA);
         database.prepare('DELETE FROM advisory WHERE ecosystem = ?').run(ecosystem);
         const insert = database.prepare('INSERT OR REPLACE INTO advisory VALUES (?, ?, ?, ?, ?)');
-        for (const { name, id, digest, json } of rows) {
-          signal.throwIfAborted();
-          insert.run(ecosystem, name, id, digest, json);
+        for (const entry of readExport(archive, signal)) {
+          for (const { name, id, digest, json } of rowsOf(entry, ecosystem)) {
+            insert.run(ecosystem, name, id, digest, json);
+          }
         }
         const digest = digestOf(database, ecosystem);
-        database
-          .prepare('INSERT OR REPLACE INTO export VALUES (?, ?, ?, ?)')
-          .run(ecosystem, exportedMs, ids.size, digest);
+        database.prepare('INSERT OR REPLACE INTO export VALUES (?, ?, ?, ?)').run(ecosystem, exportedMs, ids, digest);
         database.exec('COMMIT');
-        return { ecosystem, exportedAt: new Date(exportedMs).toISOString(), entries: ids.size, digest, withdrawn };
+        return { ecosystem, exportedAt: new Date(exportedMs).toISOString(), entries: ids, digest, withdrawn };
       } catch (error) {
         database.exec('ROLLBACK');
         throw error;
@@ -142,52 +142,68 @@ export function importOsv(
   }
 }
 
-interface ReadExport {
-  readonly entries: readonly { entry: OsvEntry; json: string }[];
-  readonly newestMs: number;
-  readonly withdrawn: number;
+interface ReadEntry {
+  readonly entry: OsvEntry;
+  readonly modifiedMs: number;
 }
 
-function readExport(archive: Uint8Array, signal: AbortSignal): ReadExport {
+function* readExport(archive: Uint8Array, signal: AbortSignal): Generator<ReadEntry> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const isZip = archive[0] === 0x50 && archive[1] === 0x4b;
   const sources: Iterable<ZipEntry> = isZip
     ? readZip(archive)
     : [{ name: 'entry.json', bytes: archive, modifiedMs: Number.NEGATIVE_INFINITY }];
-  const entries: { entry: OsvEntry; json: string }[] = [];
-  let newestMs = Number.NEGATIVE_INFINITY;
-  let withdrawn = 0;
   for (const { name, bytes, modifiedMs } of sources) {
     signal.throwIfAborted();
     if (!name.endsWith('.json')) continue;
     const entry = OsvEntrySchema.parse(JSON.parse(decoder.decode(bytes)));
-    newestMs = Math.max(newestMs, modifiedMs, Date.parse(entry.modified));
-    if (entry.withdrawn === undefined || entry.withdrawn === null) {
-      entries.push({ entry, json: JSON.stringify(entry) });
-    } else withdrawn += 1;
+    yield { entry, modifiedMs: Math.max(modifiedMs, Date.parse(entry.modified)) };
   }
-  return { entries, newestMs, withdrawn };
+}
+
+const isWithdrawn = ({ withdrawn }: OsvEntry): boolean => withdrawn !== undefined && withdrawn !== null;
+
+interface JudgedExport {
+  readonly newestMs: number;
+  readonly withdrawn: number;
+  /** The ecosystems that all of its advisories name. */
+  readonly common: readonly Ecosystem[];
+  readonly idsOf: ReadonlyMap<Ecosystem, ReadonlySet<string>>;
+}
+
+function judgeExport(archive: Uint8Array, signal: AbortSignal): JudgedExport {
+  const idsOf = new Map(ECOSYSTEMS.map((ecosystem) => [ecosystem, new Set<string>()]));
+  let common: readonly Ecosystem[] = ECOSYSTEMS;
+  let newestMs = Number.NEGATIVE_INFINITY;
+  let withdrawn = 0;
+  for (const { entry, modifiedMs } of readExport(archive, signal)) {
+    newestMs = Math.max(newestMs, modifiedMs);
+    if (isWithdrawn(entry)) {
+      withdrawn += 1;
+      continue;
+    }
+    const named = new Set((entry.affected ?? []).map((one) => baseOf(one.package?.ecosystem ?? '')));
+    common = common.filter((ecosystem) => named.has(ecosystem));
+    for (const [ecosystem, ids] of idsOf) if (named.has(ecosystem)) ids.add(entry.id);
+  }
+  return { newestMs, withdrawn, common, idsOf };
 }
 
 /** `Ecosystem:suffix` names a part of an ecosystem (OSV schema, "affected[].package"). */
 const baseOf = (ecosystem: string): string => ecosystem.split(':', 1)[0] ?? '';
 
-function commonEcosystem(entries: ReadExport['entries']): Ecosystem {
-  const common = ECOSYSTEMS.filter((ecosystem) =>
-    entries.every(({ entry }) =>
-      (entry.affected ?? []).some((one) => baseOf(one.package?.ecosystem ?? '') === ecosystem),
-    ),
-  );
-  const [only, ...more] = common;
+function onlyOf([only, ...more]: readonly Ecosystem[]): Ecosystem {
   if (only === undefined || more.length > 0) throw refused(`say which ecosystem it is of: ${ECOSYSTEMS.join(', ')}`);
   return only;
 }
 
-/** One row for each package of `ecosystem` that the advisory names. */
-function rowsOf({ entry, json }: ReadExport['entries'][number], ecosystem: Ecosystem) {
+/** One row for each package of `ecosystem` that the advisory names; none for one that was withdrawn. */
+function rowsOf({ entry }: ReadEntry, ecosystem: Ecosystem) {
+  if (isWithdrawn(entry)) return [];
   const names = (entry.affected ?? []).flatMap((one) =>
     one.package !== undefined && baseOf(one.package.ecosystem) === ecosystem ? [one.package.name] : [],
   );
+  const json = JSON.stringify(entry);
   const digest = hash('sha256', json);
   return [...new Set(names.map((name) => keyOf(ecosystem, name)))].map((name) => ({
     name,
