@@ -10,7 +10,8 @@ import { GATE_ID_PATTERN, REPORT_FORMATS } from '../gate-file/gate-schema.ts';
 const Id = z.string().regex(GATE_ID_PATTERN);
 export const DigestSchema = z.string().regex(SHA256_HEX_PATTERN);
 /** SHA-1 or SHA-256 repositories; always the full id. */
-export const CommitSchema = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
+export const COMMIT_PATTERN = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+export const CommitSchema = z.string().regex(COMMIT_PATTERN);
 
 /** What was tested: the sources, apart from the gate's own records. */
 export const SourceSchema = z.strictObject({
@@ -34,6 +35,7 @@ const StreamSchema = z.strictObject({
 });
 
 export const ENDINGS = ['itself', 'signal', 'timeout', 'interrupted', 'not-started'] as const;
+export const REPORT_STATUSES = ['read', 'missing', 'empty', 'malformed', 'too-large'] as const;
 export const RUN_ROLES = ['implementer', 'reviewer', 'milestone', 'mutation'] as const;
 
 export const RunRecordSchema = z.strictObject({
@@ -57,7 +59,7 @@ export const RunRecordSchema = z.strictObject({
   report: z
     .strictObject({
       format: z.enum(REPORT_FORMATS),
-      status: z.enum(['read', 'missing', 'empty', 'malformed', 'too-large']),
+      status: z.enum(REPORT_STATUSES),
       bytes: z.int().min(0),
       digest: DigestSchema,
       at: z.int().min(0),
