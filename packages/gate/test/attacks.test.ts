@@ -148,6 +148,27 @@ describe('attacks by people with keys', () => {
     assert.match(told(now(story)), /^NO_GO open-finding/);
   });
 
+  it('R-19: an acceptance that does not count makes no condition that stands, nor one that an addendum lifts', () => {
+    const story = goStory();
+    story.finding({ author: 'bob' });
+    story.accept({ author: 'ann' });
+    assert.match(told(now(story)), /^NO_GO open-finding/);
+    issue(story);
+    const verdict = story.records.at(-1);
+    assert.deepEqual(verdict?.kind === 'gate-verdict' && verdict.predicate.conditions, []);
+  });
+
+  it('R-19: an acceptance that does not count takes no condition away from one that does', () => {
+    const condition = { id: 'C-1', text: 'none', command: 'unit', owner: 'ann', due: '2026-03-01' };
+    for (const over of [{ condition }, { control: { text: 'none', command: 'build' } }, { expires: '2026-03-01' }]) {
+      const story = goStory();
+      story.finding({ author: 'bob' });
+      story.accept({ author: 'cleo' });
+      story.accept({ author: 'ann', ...over });
+      assert.equal(told(now(story)), 'GO_WITH_CONDITIONS condition-standing');
+    }
+  });
+
   it('R-14: a review names a session of its own author, with the commands, before it', () => {
     for (const [author, role] of [
       ['ann', 'implementer'],

@@ -35,6 +35,23 @@ async function issue(gate: SignedGate, over: Partial<GateVerdict> = {}): Promise
   return verdict;
 }
 
+/** The milestone's last session once more. @returns the new run of `command` */
+async function runAgain(gate: SignedGate, command: string): Promise<string> {
+  const { records } = await logOf(gate);
+  const last = records.findLast((record) => record.kind === 'command-run');
+  if (last?.kind !== 'command-run') throw new TypeError('the gate ran nothing');
+  const { gate: _, revision: __, at: ___, author, ...predicate } = last.predicate;
+  const again = (id: string): string => id.replace(/^0198a000/, '0198a001');
+  const [session, runs] = [again(predicate.session), predicate.runs.map((run) => ({ ...run, id: again(run.id) }))];
+  const { role, packet } = predicate;
+  gate.add('attempt', author, { session, role, packet, commands: gate.gate.milestone, source: SOURCE });
+  gate.add('command-run', author, { ...predicate, session, runs });
+  const tests = records.findLast((record) => record.kind === 'test-result');
+  for (const { id } of runs.filter((run) => run.tests !== null))
+    gate.add('test-result', author, { session, run: id, tests: tests?.predicate.tests ?? [] });
+  return runs.find((run) => run.command === command)?.id ?? '';
+}
+
 const logOf = async (gate: SignedGate): Promise<MemoryGateLog> => MemoryGateLog.read(GATE_ID, gate.bytes, gate.objects);
 const small = (): SignedGate => new SignedGate({ packets: 2, commands: 2 });
 
@@ -141,6 +158,35 @@ describe('R-23: verify a bundle offline', () => {
     assert.equal(report.result, 'NO_GO');
     assert.equal(report.verdict?.derivedDigest, null);
     assert.deepEqual(rulesOf(report), ['R-13']);
+  });
+
+  it('R-21: a verdict that was typed so that an addendum lifts what nobody might accept fails', async () => {
+    const gate = small();
+    const about = { id: 'F-1', surface: 'all', packet: 'p0', clause: 'p1', severity: 'P1' } as const;
+    const said = { title: 'a wrong total', location: 'src/a.ts', defect: 'code', reason: 'seen' } as const;
+    gate.add('finding', 'bob', { ...about, ...said, disposition: 'open', fingerprint: null, evidence: [] });
+    const condition = { id: 'C-1', text: 'it builds', command: 'build-1', owner: 'ann', due: '2026-03-05' };
+    // By the implementer of what it is about: it does not count.
+    gate.add('risk-acceptance', 'ann', {
+      finding: 'F-1',
+      reason: 'rare',
+      release: gate.gate.release,
+      expires: '2026-03-06',
+      control: { text: 'it builds', command: 'build-1' },
+      condition,
+      previous: null,
+      waivers: 0,
+    });
+    const conditions = [{ ...condition, finding: 'F-1', expires: '2026-03-06' }];
+    await issue(gate, { verdict: 'GO_WITH_CONDITIONS', conditions });
+    const verdict = (await logOf(gate)).records.at(-1)?.leaf ?? '';
+    const run = await runAgain(gate, 'build-1');
+    const lifts = [{ condition: 'C-1', fix: 'none', commit: SOURCE.commit, run }];
+    gate.add('addendum', 'dora', { verdict, source: SOURCE, lifts });
+    assert.equal((await issue(gate)).verdict, 'GO', 'by the records alone');
+    const report = await verifyBundle(await exportBundle(await logOf(gate)), pinsOf(gate.gate), gate.nowMs);
+    assert.equal(report.result, 'NO_GO');
+    assert.ok(report.failures.some(({ rule, reason }) => rule === 'R-22' && reason.includes('"conditions"')));
   });
 
   it('R-19: no verdict is no GO', async () => {

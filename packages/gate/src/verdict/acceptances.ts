@@ -43,21 +43,33 @@ export function judgeAcceptances(
     const all = (byFinding.get(finding.id) ?? []).filter(({ index }) => index > finding.foundIndex);
     if (all.length === 0) continue;
     const newest = [...new Map(all.map((acceptance) => [acceptance.predicate.author, acceptance])).values()];
-    const views = conditionsOf(context, finding, newest);
-    conditions.push(...views);
-    if (finding.status !== 'open') continue;
+    if (finding.status !== 'open') {
+      conditions.push(...conditionsOf(context, finding, newest));
+      continue;
+    }
     const problems = newest.flatMap((acceptance) => problemsOf(context, finding, acceptance));
     const good = newest.filter((acceptance) => problemsOf(context, finding, acceptance).length === 0);
     const why = needsSecond(context, finding, all);
     if (good.length >= (why === null ? 1 : 2)) {
       accepted.add(finding.id);
-      const standing = views.filter(({ status }) => status === 'standing');
+      // Of those that count alone: what others say of a condition neither adds one nor takes one away.
+      const standing = conditionsOf(context, finding, good);
+      conditions.push(...standing);
       reasons.push(...standing.map(({ id, text }) => reason('condition-standing', id, text)));
-    } else if (good.length > 0 && why !== null) reasons.push(reason('acceptance-needs-second', finding.id, why));
+      continue;
+    }
+    // An addendum lifts what stands; a condition on which nothing was accepted does not.
+    const views = conditionsOf(context, finding, newest);
+    conditions.push(
+      ...views.map((view) => (view.status === 'standing' ? ({ ...view, status: NOT_ACCEPTED } as const) : view)),
+    );
+    if (good.length > 0 && why !== null) reasons.push(reason('acceptance-needs-second', finding.id, why));
     else reasons.push(...problems);
   }
   return { accepted, conditions: conditions.toSorted(byId), reasons: [...reasons, ...reusedIds(conditions)] };
 }
+
+const NOT_ACCEPTED = 'not-evidenced' satisfies ConditionView['status'];
 
 /** Acceptances name a finding as it was recorded; a record about a scanner's finding is folded under that one's id. */
 export function acceptancesByFinding(records: readonly GateRecord[]): ReadonlyMap<string, readonly Acceptance[]> {

@@ -120,6 +120,7 @@ export interface ConditionView {
   readonly expires: string;
   readonly approvers: readonly string[];
   readonly control: string;
+  /** `not-evidenced` also when its acceptance does not count. */
   readonly status: 'standing' | 'lapsed' | 'lifted' | 'not-evidenced';
 }
 

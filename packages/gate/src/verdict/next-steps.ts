@@ -14,6 +14,8 @@ export interface NextStep {
   readonly command: string | null;
 }
 
+const GOOD: ReadonlySet<string> = new Set(['GO', 'GO_WITH_CONDITIONS']);
+
 /** In the order in which they help most. Before a freeze nobody asks this. */
 export function nextSteps(gate: Gate, assessment: Assessment): readonly NextStep[] {
   const { packets, findings, conditions, risks, verdict, standing, verdicts, milestone } = assessment;
@@ -42,10 +44,11 @@ export function nextSteps(gate: Gate, assessment: Assessment): readonly NextStep
       due: null,
       command: 'holdfast gate run --milestone',
     });
-  else if (verdict !== standing || verdicts.length === 0)
+  // A NO_GO is issued when nobody can do better.
+  else if ((verdict !== standing || verdicts.length === 0) && (GOOD.has(verdict) || steps.length === 0))
     steps.push({
       who: having('issuer'),
-      what: `a verdict now would be ${verdict}`,
+      what: `issue the verdict: now it would be ${verdict.replaceAll('_', ' ')}`,
       due: null,
       command: 'holdfast gate verdict',
     });
@@ -56,6 +59,10 @@ export function nextSteps(gate: Gate, assessment: Assessment): readonly NextStep
   }
   return steps;
 }
+
+/** Until a packet is submitted its runs are of no commit yet; that alone is nothing to mend. */
+const isMissing = ({ role, valid, invalid }: EvidenceState): boolean =>
+  role === 'implementer' && !valid && invalid.some((each) => each !== 'other-commit');
 
 function packetSteps(packet: PacketView): NextStep[] {
   const { id, title, state, review, implementer, reviewer, evidence } = packet;
@@ -77,9 +84,9 @@ function packetSteps(packet: PacketView): NextStep[] {
     READY: step(implementer, 'it can start', `start ${id}`),
     CHANGES_REQUESTED: step(implementer, 'changes were requested', `start ${id}`),
     BLOCKED: step(implementer, 'it is blocked', `unblock ${id}`),
-    IN_PROGRESS: invalid('implementer')
+    IN_PROGRESS: evidence.some(isMissing)
       ? step(implementer, 'commit the work and run its commands', `run ${id}`)
-      : step(implementer, 'its evidence is good', `submit ${id}`),
+      : step(implementer, 'submit it, or run its commands again when the work went on', `submit ${id}`),
     DONE: invalid('reviewer')
       ? step(reviewer, 'run its commands yourself', `run ${id}`)
       : step(reviewer, 'decide', `review ${id} --template`),
