@@ -4,6 +4,7 @@ export { parseRunbook, type Runbook, type RunbookProblem } from './document/pars
 export { type Phase, PHASES, STEP_TYPES } from './document/step-schema.ts';
 export { type DrilledStep, drillRunbook, type DrillOptions, type DrillReport } from './drill/drill-runbook.ts';
 export {
+  type PassedDrill,
   RUNBOOK_RULES,
   type RunbookFinding,
   type RunbookReport,

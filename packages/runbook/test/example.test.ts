@@ -37,7 +37,7 @@ const options: VerifyOptions = {
   documents: [],
   people: null,
   tools: ['node'],
-  drilled: new Map(),
+  drilled: null,
   maxDrillAgeDays: 90,
   nowMs: Date.parse('2026-11-21T12:00:00Z'),
 };
@@ -55,7 +55,7 @@ it('R-29: the example verifies at its commit, and a changed dependency makes it 
     before.runbooks[0]!.dependencies.map(({ path }) => path),
     ['examples/runbooks/service/check-health.mjs', 'examples/runbooks/service/server.mjs'],
   );
-  const drilled = new Map([[RUNBOOK, { digest: before.runbooks[0]!.digest, atMs: options.nowMs }]]);
+  const drilled = new Map([[RUNBOOK, { digest: before.runbooks[0]!.digest, atMs: options.nowMs, failedSince: false }]]);
   assert.deepEqual((await verify(root, { drilled })).findings, []);
 
   writeFileSync(join(root, 'examples/runbooks/service/check-health.mjs'), 'process.exitCode = 0;\n');

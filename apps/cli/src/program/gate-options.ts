@@ -2,11 +2,13 @@
 import type { Command } from '@commander-js/extra-typings';
 import { JSON_FLAG } from './options.ts';
 
+export const GATE_FILE = ['--file <path>', 'the gate file, from there', 'gate.yaml'] as const;
+
 /** Every gate command knows where the repository is and which file its gate is. */
 export const withGate = (command: Command) =>
   command
     .option('-C, --directory <directory>', 'the repository', '.')
-    .option('--file <path>', 'the gate file, from there', 'gate.yaml')
+    .option(...GATE_FILE)
     .option(...JSON_FLAG);
 
 /** Those that sign also take a key; who somebody is follows from it. */

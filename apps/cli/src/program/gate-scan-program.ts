@@ -1,6 +1,7 @@
 /** `holdfast gate scan|runbooks` on the command line: scanners and runbooks, which need no gate file. */
 import type { Command } from '@commander-js/extra-typings';
 import { run } from '../run.ts';
+import { GATE_FILE, withKey } from './gate-options.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
 export function addGateScanners(gate: Command, signal: AbortSignal): void {
@@ -99,18 +100,23 @@ function addScanData(scan: Command, signal: AbortSignal): void {
 function addRunbooks(gate: Command, signal: AbortSignal): void {
   const runbooks = gate.command('runbooks').description('Runbooks as data: do they hold, do they work');
   scanner(runbooks.command('verify'))
-    .description('Resolve everything that runbooks name, at this commit')
-    .argument('[paths...]', 'files; docs/runbooks/*.md by default')
+    .description('Resolve everything that runbooks name, at this commit, and say which were not drilled as they are')
+    .argument('[paths...]', 'files; all below docs/runbooks by default')
+    .option(...GATE_FILE)
+    .option('--max-drill-age <days>', 'how many days a drill counts', Number, 92)
+    .addHelpText('after', examples('holdfast gate runbooks verify', 'holdfast gate runbooks verify --report'))
     .action((paths, options) =>
-      run(options, signal, async () => (await import('../commands/gate/runbooks.ts')).verify(paths, options, signal)),
+      run(options, signal, async () =>
+        (await import('../commands/gate/runbook-verify.ts')).verify(paths, options, signal),
+      ),
     );
-  runbooks
-    .command('drill')
-    .description('Do what a runbook says, in an ephemeral instance, and hold the result against it')
+  withKey(runbooks.command('drill'))
+    .description('Do what a runbook says, in a throw-away copy of the commit, and put on record what came of it')
     .argument('<runbook>', 'the file')
-    .option('-C, --directory <directory>', 'the repository', '.')
-    .option(...JSON_FLAG)
+    .option('--no-record', 'record nothing; needs neither key nor a clean tree')
     .action((path, options) =>
-      run(options, signal, async () => (await import('../commands/gate/runbooks.ts')).drill(path, options, signal)),
+      run(options, signal, async () =>
+        (await import('../commands/gate/runbook-drill.ts')).drill(path, options, signal),
+      ),
     );
 }

@@ -21,7 +21,7 @@ const options: VerifyOptions = {
   documents: [],
   people: null,
   tools: ['node'],
-  drilled: new Map(),
+  drilled: null,
   maxDrillAgeDays: 90,
   nowMs: Date.parse('2026-11-21T12:00:00Z'),
 };
@@ -300,8 +300,20 @@ describe('R-30: drills age', () => {
     {
       name: 'evidence of another state',
       files: {},
-      over: { drilled: new Map([[PATH, { digest: '0'.repeat(64), atMs: options.nowMs }]]) },
+      over: { drilled: new Map([[PATH, { digest: '0'.repeat(64), atMs: options.nowMs, failedSince: false }]]) },
       want: /runbook-stale/,
+    },
+    {
+      name: 'evidence of a drill that failed afterwards',
+      files: {},
+      over: { drilled: new Map([[PATH, { digest: '0'.repeat(64), atMs: options.nowMs, failedSince: true }]]) },
+      want: /runbook-drill-failed/,
+    },
+    {
+      name: 'a day that somebody wrote down, where records are kept',
+      files: {},
+      over: { drilled: new Map() },
+      want: /No passed drill of the runbook is on record/,
     },
   ];
   for (const { name, files, over, want } of cases) {

@@ -18,6 +18,14 @@ const MAX_RUNBOOKS = 500;
 /** Other documents may be long; a link or a larger file is told as skipped. */
 const MAX_OTHER_BYTES = 8 * 1_024 * 1_024;
 
+/** The newest drill that a runbook passed. */
+export interface PassedDrill {
+  /** What was drilled: `VerifiedRunbook.digest` at that time. */
+  readonly digest: string;
+  readonly atMs: number;
+  readonly failedSince: boolean;
+}
+
 export interface VerifyOptions {
   /** Paths of the runbooks. None is a finding, not a success. */
   readonly runbooks: readonly string[];
@@ -27,8 +35,8 @@ export interface VerifyOptions {
   readonly people: readonly Person[] | null;
   /** Programs that commands may start a file of the tree with, such as `node`. */
   readonly tools: readonly string[];
-  /** The last passed drill of each runbook, by path, from evidence. Without one its age is what `lastDrill` says. */
-  readonly drilled: ReadonlyMap<string, { readonly digest: string; readonly atMs: number }>;
+  /** What is on record, by path; whoever is not in it never passed. `null` where none is kept: then `lastDrill` is believed. */
+  readonly drilled: ReadonlyMap<string, PassedDrill> | null;
   /** R-30: drills age. */
   readonly maxDrillAgeDays: number;
   readonly nowMs: number;
@@ -43,6 +51,7 @@ export const RUNBOOK_RULES = [
   'runbook-switch-conflict',
   'runbook-stale',
   'runbook-drill-overdue',
+  'runbook-drill-failed',
 ] as const;
 
 export interface RunbookFinding {
@@ -221,32 +230,8 @@ function summarize(
   const digest = createHash('sha256')
     .update(canonicalJson({ format: 'holdfast-runbook/v1', text: undated, dependencies, missing }))
     .digest('hex');
-  const drilled = options.drilled.get(runbook.path);
-  if (runbook.status === 'active') {
-    const { lastDrill, path } = runbook;
-    const drilledMs = drilled?.atMs ?? (lastDrill === null ? null : Date.parse(lastDrill));
-    const ageMs = drilledMs === null ? Infinity : options.nowMs - drilledMs;
-    if (drilled !== undefined && drilled.digest !== digest) {
-      report(
-        'runbook-stale',
-        path,
-        1,
-        'The runbook or something its steps depend on changed since the last drill: drill it again',
-      );
-    }
-    if (drilledMs === null) {
-      report('runbook-drill-overdue', path, 1, 'The runbook was never drilled');
-    } else if (ageMs > (options.maxDrillAgeDays + 1) * DAY_MS) {
-      report(
-        'runbook-drill-overdue',
-        path,
-        1,
-        `The last drill is older than ${options.maxDrillAgeDays} days: drill it again`,
-      );
-    } else if (ageMs < 0) {
-      report('runbook-drill-overdue', path, 1, 'The day of the last drill is in the future');
-    }
-  }
+  const drilled = options.drilled?.get(runbook.path);
+  if (runbook.status === 'active') checkDrill(runbook, digest, drilled, options, report);
   return {
     path: runbook.path,
     title: runbook.title,
@@ -257,4 +242,36 @@ function summarize(
     references: references.length,
     stale: drilled === undefined ? null : drilled.digest !== digest,
   };
+}
+
+/** R-30: a drill counts for what was drilled, and for a while. */
+function checkDrill(
+  { path, lastDrill }: Runbook,
+  digest: string,
+  drilled: PassedDrill | undefined,
+  { drilled: onRecord, maxDrillAgeDays, nowMs }: VerifyOptions,
+  report: Report,
+): void {
+  if (drilled !== undefined && drilled.digest !== digest) {
+    const changed = 'The runbook or something its steps depend on changed since the last drill: drill it again';
+    report('runbook-stale', path, 1, changed);
+  }
+  if (drilled?.failedSince === true) {
+    report(
+      'runbook-drill-failed',
+      path,
+      1,
+      'The last drill failed: correct the runbook or the code, and drill it again',
+    );
+  }
+  const said = onRecord === null && lastDrill !== null ? Date.parse(lastDrill) : null;
+  const drilledMs = drilled?.atMs ?? said;
+  const overdue = (message: string): void => report('runbook-drill-overdue', path, 1, message);
+  if (drilledMs === null) {
+    overdue(onRecord === null ? 'The runbook was never drilled' : 'No passed drill of the runbook is on record');
+  } else if (nowMs - drilledMs > (maxDrillAgeDays + 1) * DAY_MS) {
+    overdue(`The last drill is older than ${maxDrillAgeDays} days: drill it again`);
+  } else if (drilledMs > nowMs) {
+    overdue('The day of the last drill is in the future');
+  }
 }
