@@ -296,7 +296,8 @@ describe('R-24: what was not seen is never clean', () => {
     new TestRepository(join(made.path, 'nested')).commit('x', 'x');
     rmSync(join(made.path, 'main.ts'));
     execFileSync('mkfifo', [join(made.path, 'main.ts')]);
-    const { coverage, state } = await scan(made, { maxFileBytes: 1_000 });
+    const summary = await scan(made, { maxFileBytes: 1_000 });
+    const { coverage, state, findings } = summary;
     assert.equal(state, 'complete');
     const skipped = coverage.skipped.map(
       ({ path, reason }) => `${path.replace(/^[0-9a-f]{40}:/, '')}: ${reason.slice(0, 14)}`,
@@ -309,6 +310,32 @@ describe('R-24: what was not seen is never clean', () => {
       'nested/: another reposi',
       'sub: a submodule: s',
     ]);
+    const places = findings.map(({ rule, severity, location }) => `${rule} ${severity} ${location.split(':').at(-1)}`);
+    const wanted = ['large.txt', 'main.ts', 'nested/', 'sub'].map((path) => `not-scanned P2 ${path}`);
+    assert.deepEqual(places.toSorted(), wanted, 'each once, whatever versions of it there are');
+  });
+
+  it('what was not looked at is a finding until somebody answers for it, by what it is and why', async (t) => {
+    const made = repository(t);
+    made.commit('movie.bin', 'x'.repeat(2_000));
+    const [found, ...more] = (await scan(made, { maxFileBytes: 1_000 })).findings;
+    assert.deepEqual([found?.rule, found?.severity, found?.suppressed, more], ['not-scanned', 'P2', null, []]);
+    assert.match(found?.message ?? '', /larger than/);
+    const suppression = `{ fingerprint: ${found?.fingerprint}, reason: watched it on 2026-05-30, owner: ann }`;
+    made.commit('.holdfast-secrets.yaml', `format: holdfast-secrets/v1\nsuppressions: [${suppression}]\n`);
+    const answered = await scan(made, { maxFileBytes: 1_000 });
+    assert.deepEqual(
+      answered.findings.map(({ suppressed }) => suppressed?.owner),
+      ['ann'],
+    );
+    assert.ok(
+      answered.coverage.skipped.some(({ path }) => path === 'movie.bin'),
+      'it is still listed',
+    );
+    made.commit('other.bin', 'y'.repeat(2_000));
+    const both = await scan(made, { maxFileBytes: 1_000 });
+    const owners = both.findings.map(({ location, suppressed }) => `${location} ${suppressed?.owner ?? 'nobody'}`);
+    assert.deepEqual(owners.toSorted(), ['movie.bin ann', 'other.bin nobody']);
   });
 
   it('a missing object is an error or inconclusive, never clean', async (t) => {

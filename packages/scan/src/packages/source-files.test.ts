@@ -61,7 +61,7 @@ for (const { name, open } of IMPLEMENTATIONS) {
         '/etc/passwd',
         '__proto__',
         'toString',
-        `${'n'.repeat(300)}`,
+        'n'.repeat(300),
       ]) {
         assert.equal(await files.read(path), null, path);
         assert.equal(await files.resolve(path), null, path);

@@ -1,8 +1,9 @@
 /**
  * The secrets scan (R-24): the files of the work tree, every blob of the history of every ref, tag and
  * stash once, messages of commits and tags, and names of files and refs. The report says what kind of
- * secret is where and never shows one, nor a line that holds one. What could not be looked at is named,
- * and a scan that did not see the whole history is inconclusive: never clean.
+ * secret is where and never shows one, nor a line that holds one. What could not be looked at is named
+ * and is a finding of its own until somebody answers for it, and a scan that did not see the whole history
+ * is inconclusive: never clean.
  */
 import { hash } from 'node:crypto';
 
@@ -127,7 +128,7 @@ class Scan {
         this.#seen.add(blobId(read.bytes, this.#repository.objectFormat));
         await this.#readContent(read.bytes, file.path, file.path);
       } else if ('skipped' in read) {
-        this.#skip(file.path, read.skipped);
+        this.#skip(file.path, file.path, read.skipped);
         if (read.failed) this.#reasons.add('files of the work tree could not be read; they are listed as skipped');
       }
       if (file.blob !== null && !this.#seen.has(file.blob)) staged.set(file.blob, { commit: null, path: file.path });
@@ -142,14 +143,14 @@ class Scan {
       const place = blobs.get(id) ?? { commit: null, path: '' };
       const location = place.commit === null ? place.path : `${place.commit}:${place.path}`;
       if (bytes !== null) await this.#readContent(bytes, place.path, location);
-      else this.#skipObject(type, location);
+      else this.#skipObject(type, place.path, location);
     }
   }
 
   async readMessages(ids: readonly string[], place: string, nameOf: (id: string) => string): Promise<void> {
     for await (const { id, type, bytes } of this.#repository.readObjects(ids, this.#maxFileBytes, this.#signal)) {
       const location = `${nameOf(id)}:${place}`;
-      if (bytes === null) this.#skipObject(type, location);
+      if (bytes === null) this.#skipObject(type, location, location);
       else {
         this.#bytes += bytes.length;
         await this.#search(bytes, place, location);
@@ -157,9 +158,9 @@ class Scan {
     }
   }
 
-  #skipObject(type: string, location: string): void {
+  #skipObject(type: string, path: string, location: string): void {
     if (type === 'missing') this.#reasons.add('objects of the repository are missing; see `git fsck`');
-    this.#skip(location, type === 'missing' ? 'the object is missing' : tooLarge(this.#maxFileBytes));
+    this.#skip(path, location, type === 'missing' ? 'the object is missing' : tooLarge(this.#maxFileBytes));
   }
 
   async #readContent(bytes: Buffer, path: string, location: string): Promise<void> {
@@ -171,7 +172,7 @@ class Scan {
   async #search(bytes: Buffer, path: string, location: string): Promise<void> {
     const { found, skipped, windows } = findSecrets(bytes, path);
     for (const one of found) this.#add(one, path, location);
-    for (const reason of skipped) this.#skip(location, reason);
+    for (const reason of skipped) this.#skip(path, location, reason);
     if (windows.length > 0) {
       for (const one of await findWithSecretlint(windows, found)) this.#add(one, path, location);
     }
@@ -193,9 +194,19 @@ class Scan {
     });
   }
 
-  #skip(path: string, reason: string): void {
-    if (this.#skipped.length < MAX_SKIPPED) this.#skipped.push({ path: this.#shown(path), reason });
+  /** @param path without its commit: all versions of a file that is skipped are one finding */
+  #skip(path: string, location: string, reason: string): void {
+    if (this.#skipped.length < MAX_SKIPPED) this.#skipped.push({ path: this.#shown(location), reason });
     else this.#reasons.add(`more than ${MAX_SKIPPED} files were skipped`);
+    const fingerprint = hash('sha256', `not-scanned\0${path}\0${reason}`, 'hex');
+    if (this.#findings.has(fingerprint)) return;
+    this.#findings.set(fingerprint, {
+      ...PLAIN_FINDING,
+      fingerprint,
+      rule: 'not-scanned',
+      message: `Nobody looked for secrets here: ${reason}. Look yourself and suppress this finding with what you saw, or take the content out.`,
+      location: this.#shown(location),
+    });
   }
 
   /** A name as a report may show it: without secrets, without control characters. */
@@ -238,6 +249,15 @@ class Scan {
   }
 }
 
+/** What is no secret itself. */
+const PLAIN_FINDING = {
+  aliases: [] as string[],
+  severity: 'P2',
+  line: null,
+  reachability: null,
+  suppressed: null,
+} as const;
+
 function aboutSuppression(
   rule: 'suppression-expired' | 'suppression-unused',
   { fingerprint, owner, expires }: Suppression,
@@ -248,14 +268,10 @@ function aboutSuppression(
       : 'matches nothing any more: remove it';
   return {
     fingerprint: hash('sha256', `${rule}\0${fingerprint}`, 'hex'),
+    ...PLAIN_FINDING,
     rule,
-    aliases: [],
-    severity: 'P2',
     message: `The suppression ${fingerprint.slice(0, 12)} of ${owner} ${what}.`,
     location: SUPPRESSIONS_FILE,
-    line: null,
-    reachability: null,
-    suppressed: null,
   };
 }
 
