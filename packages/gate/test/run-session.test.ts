@@ -276,6 +276,16 @@ describe('runSession', () => {
     );
   });
 
+  it('R-15: a report path that names a tracked file, or one of git, costs nobody that file', async (t) => {
+    const root = repository(t, { 'tracked.xml': '<testsuite><testcase name="old"/></testsuite>' });
+    for (const from of ['tracked.xml', '.git/config']) {
+      const text = readFileSync(join(root, from), 'utf8');
+      const { report } = only((await run(root, [sh('echo x', { report: { format: 'junit', from } })])).runs);
+      assert.equal(report?.status, 'missing');
+      assert.equal(readFileSync(join(root, from), 'utf8'), text);
+    }
+  });
+
   const reports: { name: string; script: string; want: string }[] = [
     { name: 'an old file does not count', script: 'exit 0', want: 'missing' },
     { name: 'a symlink is not followed', script: 'ln -s /etc/shadow report.xml', want: 'missing' },

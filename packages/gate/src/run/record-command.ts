@@ -53,7 +53,9 @@ export async function recordCommand(
 ): Promise<RecordedRun> {
   const { tree, exclude, clock, pack } = place;
   observer.onStart(command);
-  if (command.report !== null && command.report.from !== 'stdout') await discardReport(tree.root, command.report.from);
+  const { report: wanted } = command;
+  if (wanted !== null && wanted.from !== 'stdout' && !signal.aborted)
+    await discardReport(tree.root, wanted.from, signal);
   const startedMs = clock.wallMs();
   const id = formatUuidV7(startedMs, randomBytes(10));
   const [stdout, stderr] = [new CapturedStream(), new CapturedStream()];

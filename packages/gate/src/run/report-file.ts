@@ -4,7 +4,8 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, unlink } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
+import { findGit, Git } from '../source/git.ts';
 
 /** More than the largest report that is kept whole. */
 export const MAX_REPORT_BYTES = 64 * 1024 * 1024;
@@ -13,10 +14,18 @@ export type ReportFile =
   | { readonly status: 'read'; readonly bytes: Uint8Array }
   | { readonly status: 'missing' | 'too-large' };
 
-/** Removes an earlier report. Never a directory. */
-export async function discardReport(root: string, path: string): Promise<void> {
+/**
+ * Removes an earlier report. Never a directory, and never what git tracks or keeps for itself (R-15): a gate
+ * file with a wrong path must not cost anybody a file, and what is left is too old for `readReport`.
+ */
+export async function discardReport(root: string, path: string, signal: AbortSignal): Promise<void> {
   const inside = await pathInside(root, path);
-  if (inside !== null) await unlink(inside).catch(() => undefined); // not there, or too old for `readReport`
+  if (inside === null || path.split('/').includes('.git')) return;
+  const git = new Git(findGit(process.env['PATH'] ?? ''), dirname(inside));
+  const tracked = await git
+    .run(['ls-files', '-z', '--', `:(literal)${basename(inside)}`], { signal })
+    .catch(() => null);
+  if (tracked?.length === 0) await unlink(inside).catch(() => undefined); // not there, or too old for `readReport`
 }
 
 /**

@@ -64,7 +64,7 @@ function* report({ kind, report, floor, gapTests }: GateCommand, path: GatePath)
     );
   if (kind === 'scan' && (report === null || tests))
     yield lintError('R-24', path, 'is a scan whose findings nobody reads; declare `report` with format scan or sarif');
-  if (report !== null && report.from !== 'stdout' && !isPlainPath(report.from))
+  if (report !== null && (report.from.split('/').includes('.git') || !isPlainPath(report.from)))
     yield lintError('R-07', [...path, 'report', 'from'], 'is `stdout` or the plain path of one file');
 }
 
