@@ -65,6 +65,12 @@ export class ConsoleBrowser implements AsyncDisposable {
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
   }
 
+  /** For a person to look at (W-15): the whole page as a file, where `HOLDFAST_SCREENSHOTS` names a directory. */
+  async picture(name: string): Promise<void> {
+    const directory = process.env['HOLDFAST_SCREENSHOTS'];
+    if (directory !== undefined) await this.page.screenshot({ path: join(directory, `${name}.png`), fullPage: true });
+  }
+
   /** Whether something of the page hangs out of the window sideways. */
   async isTooWide(): Promise<boolean> {
     return this.page.evaluate<boolean>('document.documentElement.scrollWidth > document.documentElement.clientWidth');

@@ -18,6 +18,9 @@ export function formatAge(instant: string, nowMs: number): string {
   return 'just now';
 }
 
+/** `in 3 days`, `today`, `2 days ago`; of calendar days. */
+export const formatDays = (days: number): string => (days === 0 ? 'today' : RELATIVE.format(days, 'day'));
+
 const two = (value: number): string => String(value).padStart(2, '0');
 const dayOf = (date: Date): string => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 const timeOf = (date: Date): string => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
@@ -40,6 +43,8 @@ export function formatCount(count: number, one: string, many = `${one}s`): strin
 }
 
 export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'none';
+
+export const MARKS: Readonly<Record<Tone, string>> = { good: '✓', bad: '✕', warn: '!', busy: '↻', none: '·' };
 
 /** One tone per state, everywhere: colour never says more than the word beside it. */
 const TONES: ReadonlyMap<string, Tone> = new Map(

@@ -37,6 +37,7 @@ export const GateRowSchema = z.strictObject({
   /** The next date on which something lapses or is overdue. */
   nextDate: z.iso.date().nullable(),
   receivedAt: InstantSchema,
+  asOf: InstantSchema,
 });
 export type GateRow = z.infer<typeof GateRowSchema>;
 

@@ -31,14 +31,14 @@ export function HomePage() {
           {({ items }) =>
             items.length === 0 ? (
               <p className="notice notice-good">
-                <strong>✓ Nothing needs a person now.</strong> Drift, silent or frozen hosts, evidence outside the log
-                and certificates that end would stand here.
+                <strong>✓ Nothing needs a person now.</strong> Drift, silent or frozen hosts, evidence outside the log,
+                certificates that end and release gates that lapsed would stand here.
               </p>
             ) : (
               <ul className="attention">
                 {items.slice(0, SHOWN_ATTENTION).map((item) => (
                   <AttentionItem
-                    key={`${item.kind}-${item.hostId ?? ''}-${item.check ?? ''}-${item.bundleId ?? ''}`}
+                    key={`${item.kind}-${item.hostId ?? ''}-${item.check ?? ''}-${item.bundleId ?? ''}-${item.gate ?? ''}`}
                     item={item}
                   />
                 ))}

@@ -1,7 +1,5 @@
 import type { ReactNode } from 'react';
-import { toneOf } from '../format.ts';
-
-const MARKS = { good: '✓', bad: '✕', warn: '!', busy: '↻', none: '·' } as const;
+import { MARKS, toneOf } from '../format.ts';
 
 /** A state as a word, a mark and a colour, in that order of importance. */
 export function Badge({ state, children }: { state: string; children?: ReactNode }) {

@@ -1,51 +1,143 @@
 import type { GateView } from '@holdfast/api';
+import { useState } from 'react';
+import { formatCount } from '../format.ts';
 import { Badge } from './badge.tsx';
+import { ShowAll, useBounded } from './bounded.tsx';
+import { nameOf, type People } from './person.tsx';
 import { type GatePacket, planBoard } from './plan-board.ts';
 
-/** Packets and what they wait for: every dependency points to the left. */
-export function GateBoard({ packets, people }: Pick<GateView, 'packets' | 'people'>) {
-  const names = new Map(people.map(({ id, name }) => [id, name]));
+/** Beyond a screen or two of cards one looks for some of them. */
+const SHOWN_PACKETS = 24;
+const FILTER_FROM = 12;
+/** Beyond this many that fail alike, how many there are says more than which. */
+const NAMED_ALIKE = 2;
+
+type Evidence = GatePacket['evidence'];
+
+/** What a packet is at, in one word: its review once it has one. */
+const stateOf = ({ state, review }: GatePacket): string => (review === 'none' ? state : review);
+
+/** Packets from the freeze to the milestone, step below step: everything waits for something above it. */
+export function GateBoard({ view: { packets, people, milestone } }: { view: GateView }) {
+  const [wanted, setWanted] = useState('');
+  const states = Map.groupBy(packets, stateOf);
+  const matching = packets.filter((packet) => wanted === '' || stateOf(packet) === wanted);
+  const bounded = useBounded(matching, SHOWN_PACKETS);
+  const shown = new Set(bounded.shown.map(({ id }) => id));
+  const approved = states.get('APPROVED')?.length ?? 0;
+  const steps = planBoard(packets)
+    .map((step, at) => ({ number: at + 1, packets: step.filter(({ id }) => shown.has(id)) }))
+    .filter((step) => step.packets.length > 0);
   return (
-    <div className="scroll" role="region" aria-label="Board" tabIndex={0}>
+    <>
+      <div className="board-head">
+        <progress value={approved} max={Math.max(packets.length, 1)} aria-label="Packets approved" />
+        <span>
+          {[...states].map(([state, { length }]) => (
+            <Badge key={state} state={state}>
+              {length.toLocaleString('en')} {state.replaceAll('_', ' ').toLowerCase()}
+            </Badge>
+          ))}
+        </span>
+        {packets.length < FILTER_FROM ? null : (
+          <label className="no-print">
+            Show{' '}
+            <select value={wanted} onChange={({ target }) => setWanted(target.value)}>
+              <option value="">all packets</option>
+              {[...states.keys()].map((state) => (
+                <option key={state} value={state}>
+                  {state.replaceAll('_', ' ').toLowerCase()}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+      </div>
       <ol className="board">
-        {planBoard(packets).map((column) => (
-          <li key={column[0]?.id ?? ''} className="board-column">
-            <ul>
-              {column.map((packet) => (
-                <Packet key={packet.id} packet={packet} names={names} />
+        {steps.map((step) => (
+          <li key={step.number} className="board-step" value={step.number}>
+            <ul aria-label={`Step ${step.number}`}>
+              {step.packets.map((packet) => (
+                <Packet key={packet.id} packet={packet} people={people} />
               ))}
             </ul>
           </li>
         ))}
+        {wanted === '' && bounded.rest === 0 ? <Milestone milestone={milestone} /> : null}
       </ol>
-    </div>
+      <ShowAll bounded={bounded} what="packet" />
+    </>
   );
 }
 
-function Packet({ packet, names }: { packet: GatePacket; names: ReadonlyMap<string, string> }) {
-  const state = packet.review === 'none' ? packet.state : packet.review;
-  const invalid = packet.evidence.filter(({ valid }) => !valid);
+function Packet({ packet, people }: { packet: GatePacket; people: People }) {
+  const { id, title, implementer, reviewer, needs, note, evidence, state } = packet;
   return (
-    <li className="packet" id={`packet-${packet.id}`}>
-      <header>
-        <Badge state={state} /> <span className="quiet">{packet.id}</span>
-      </header>
-      <strong>{packet.title}</strong>
-      <span className="quiet">
-        {names.get(packet.implementer) ?? packet.implementer}, reviewed by{' '}
-        {names.get(packet.reviewer) ?? packet.reviewer}
+    <li>
+      <article className="packet" aria-label={`Packet ${id}`}>
+        <header>
+          <span className="tag">{id}</span>
+          <Badge state={stateOf(packet)} />
+        </header>
+        <strong>{title}</strong>
+        <span className="quiet">
+          {nameOf(people, implementer)}, reviewed by {nameOf(people, reviewer)}
+          {needs.length === 0 ? null : <> · after {needs.join(', ')}</>}
+        </span>
+        {note === null ? null : <span>{note}</span>}
+        {state === 'DONE' ? <EvidenceTally evidence={evidence} /> : null}
+      </article>
+    </li>
+  );
+}
+
+/** The last step: what is run for the verdict itself. */
+function Milestone({ milestone }: { milestone: Evidence }) {
+  const isGood = milestone.length > 0 && milestone.every(({ valid }) => valid);
+  return (
+    <li className="board-step">
+      <ul aria-label="Milestone">
+        <li>
+          <article className="packet" aria-label="Milestone">
+            <header>
+              <span className="tag">milestone</span>
+              <Badge state={isGood ? 'pass' : 'not-evidenced'}>{isGood ? 'green' : 'not green'}</Badge>
+            </header>
+            <strong>Everything again, for the verdict</strong>
+            <EvidenceTally evidence={milestone} />
+          </article>
+        </li>
+      </ul>
+    </li>
+  );
+}
+
+/** How much of what is required counts, and why the rest does not. Before a packet is submitted there is nothing to count. */
+function EvidenceTally({ evidence }: { evidence: Evidence }) {
+  const invalid = evidence.filter(({ valid }) => !valid);
+  const failed = evidence.reduce((sum, { failedAttempts }) => sum + failedAttempts, 0);
+  if (evidence.length === 0) return null;
+  const causes = Map.groupBy(invalid, ({ invalid: why }) => why.join(', ').replaceAll('-', ' '));
+  return (
+    <>
+      <span className={invalid.length === 0 ? 'quiet' : 'packet-bad'}>
+        {evidence.length - invalid.length} of {formatCount(evidence.length, 'run')} count
+        {failed === 0 ? null : `, ${failed} failed on the way`}
       </span>
-      {packet.needs.length === 0 ? null : <span className="quiet">after {packet.needs.join(', ')}</span>}
-      {packet.note === null ? null : <span>{packet.note}</span>}
-      {packet.state === 'PENDING' || invalid.length === 0 ? null : (
+      {causes.size === 0 ? null : (
         <ul className="reasons">
-          {invalid.map(({ command, role, invalid: why }) => (
-            <li key={`${role} ${command}`}>
-              <code>{command}</code> by the {role}: {why.join(', ')}
+          {[...causes].map(([why, alike]) => (
+            <li key={why}>
+              {alike.length > NAMED_ALIKE
+                ? formatCount(alike.length, 'run')
+                : alike
+                    .map(({ command, role }) => (role === 'milestone' ? command : `${command} by the ${role}`))
+                    .join(', ')}
+              : {why}
             </li>
           ))}
         </ul>
       )}
-    </li>
+    </>
   );
 }

@@ -24,6 +24,7 @@ export function toGateRow(published: PublishedGate, assessment: Assessment): Gat
     conditions: conditions.filter(({ status }) => status !== 'lifted').length,
     nextDate: dates.toSorted()[0] ?? null,
     receivedAt: published.receivedAt.toISOString(),
+    asOf: assessment.at,
   };
 }
 
