@@ -112,7 +112,7 @@ describe('gate: known ways in which gates fail', () => {
   for (const { name, variation, rule } of unfreezable) {
     it(`R-34: ${name}`, async (t) => {
       const shop = new Shop(t, variation);
-      const { text, exitCode } = lint(shop.as('maker'));
+      const { text, exitCode } = await lint(shop.as('maker'), signal);
       assert.equal(exitCode, 65);
       assert.match(text, new RegExp(`error +${rule}`));
       await assert.rejects(freeze(shop.as('maker'), signal), (error) => isHoldfastError(error));

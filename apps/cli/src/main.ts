@@ -15,6 +15,15 @@ if (!(await watchdogHasNothingToDo(process.argv.slice(2)))) {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
   }
+  // Whoever read has seen enough, as `head` does: what only prints ends, what is being recorded is recorded to its end.
+  const ignoreClosed = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+  };
+  process.stdout.on('error', (error) => {
+    ignoreClosed(error);
+    stop.abort(error);
+  });
+  process.stderr.on('error', ignoreClosed);
   try {
     await createProgram(stop.signal).parseAsync(process.argv);
   } catch (error) {

@@ -46,7 +46,7 @@ function addFile(gate: Command, signal: AbortSignal): void {
   withGate(gate.command('lint'))
     .description('Say everything that is wrong with the gate file, with line and rule; ends with 65 for errors')
     .action((options) =>
-      run(options, signal, async () => (await import('../commands/gate/gate-file.ts')).lint(options)),
+      run(options, signal, async () => (await import('../commands/gate/gate-file.ts')).lint(options, signal)),
     );
   gate
     .command('schema')

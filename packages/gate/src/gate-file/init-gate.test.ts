@@ -138,6 +138,15 @@ describe('initGate', () => {
     assert.ok(problems.some(({ path }) => path === 'commands[0].argv[0]'));
   });
 
+  it('R-09, R-25: a scan that could not look is declared to be inconclusive, not unexpected', () => {
+    const { gate } = parseGate(filledIn(initGate(repository({ 'go.mod': '' }))));
+    const scans = gate?.commands.filter(({ kind }) => kind === 'scan') ?? [];
+    assert.deepEqual(
+      scans.map(({ triage }) => triage.map(({ exit, outcome }) => [exit, outcome])),
+      [[[30, 'inconclusive']]],
+    );
+  });
+
   it('R-01: no name and no manifest breaks the file', () => {
     const kinds = fc.constantFrom('package.json', 'go.mod', 'Cargo.toml', 'pyproject.toml');
     fc.assert(

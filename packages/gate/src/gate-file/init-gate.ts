@@ -47,17 +47,21 @@ rubric:
 # What the release is built with: the first line that each prints. Evidence from another version does not count.
 toolchain:
 ${projects.map((project) => tool(project, repository)).join('')}
+# What the gate runs. A report that is a file must be ignored by git: one that git sees makes the tree dirty.
 commands:
 ${projects.map(testCommand).join('')}  # Secrets in the tree and in the whole history.
   - id: secrets
     kind: scan
     argv: ["holdfast", "gate", "scan", "secrets", "--report"]
     report: { format: scan, from: stdout }
+    # Not being able to look is neither clean nor a finding.
+    triage: [{ exit: 30, outcome: inconclusive, means: "something could not be looked at" }]
   # Known vulnerabilities need data that \`holdfast gate scan update\` brings; add the command to a packet when it is there.
   # - id: vulnerabilities
   #   kind: scan
   #   argv: ["holdfast", "gate", "scan", "vulnerabilities", "--report"]
   #   report: { format: scan, from: stdout }
+  #   triage: [{ exit: 30, outcome: inconclusive, means: "the offline data is missing or could not be read" }]
 
 # Pieces of work, each with one who does it and another who runs everything again. needs: [id] orders them.
 packets:

@@ -187,7 +187,11 @@ function explain(error: unknown): never {
     );
   }
   if (/not a git repository|must be run in a work tree|cannot change to/.test(error.stderr)) {
-    throw sourceError('not-a-work-tree', 'the directory is not in a work tree of git', error);
+    throw sourceError(
+      'not-a-work-tree',
+      'the directory is not in a work tree of git, and a gate judges commits: `git init` makes one',
+      error,
+    );
   }
   throw sourceError('git-failed', error.message, error);
 }
@@ -213,7 +217,10 @@ function parseStatus(lines: readonly Buffer[], records: Buffer): { commit: strin
     if (!isRecord(path, records)) dirty.add(path.toString('latin1'));
   }
   if (commit === '' || commit === '(initial)') {
-    throw sourceError('no-commit', 'the repository has no commit yet: commit the sources first');
+    throw sourceError(
+      'no-commit',
+      'the repository has no commit yet, and a gate judges commits: `git add` the sources and `git commit` them first',
+    );
   }
   return { commit, dirty };
 }

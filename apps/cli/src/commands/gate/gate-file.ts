@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/core';
-import { gateJsonSchema, type GateProblem, initGate } from '@holdfast/gate';
+import { type Gate, gateJsonSchema, type GateProblem, initGate, openSourceTree } from '@holdfast/gate';
 import { SpawnCommandRunner } from '@holdfast/host-linux';
 import { type CommandResult, formatTable } from '../../output.ts';
 import { findProgram } from './find-program.ts';
@@ -28,6 +28,7 @@ export async function init(options: GateOptions, signal: AbortSignal): Promise<C
   const text = [
     `${path} is written. Next:`,
     '  1. read it, and say what your surfaces, tests and people are; it is commented line by line',
+    '     (reports that commands write to a file belong into .gitignore, or they make the tree dirty)',
     '  2. `holdfast gate key` makes a key for each person, on their own machine',
     '  3. `holdfast gate lint` until it has nothing to say; then commit it and `holdfast gate freeze`',
   ].join('\n');
@@ -61,6 +62,7 @@ const TOOLS: readonly (readonly [string, string, string])[] = [
   ['python', 'python3', '--version'],
 ];
 const VERSION_TIMEOUT_MS = 20_000;
+const GIT_TIMEOUT_MS = 20_000;
 
 /** First lines, as the runner will compare them; without those that are not installed. */
 async function toolVersions(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
@@ -83,9 +85,10 @@ const toolEnvironment = (): Record<string, string> => ({
   HOME: process.env['HOME'] ?? '/nonexistent',
 });
 
-export function lint(options: GateOptions): CommandResult {
+export async function lint(options: GateOptions, signal: AbortSignal): Promise<CommandResult> {
   const { path, parsed } = readGateFile(options);
-  const { problems } = parsed;
+  const seen = parsed.gate === null ? [] : await reportsGitSees(parsed.gate, resolve(options.directory), signal);
+  const problems = [...parsed.problems, ...seen];
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   const data = { file: path, digest: parsed.digest, valid: parsed.gate !== null, problems };
   if (problems.length === 0) return { data, text: `${options.file}: nothing to say against it (${parsed.digest})` };
@@ -93,6 +96,24 @@ export function lint(options: GateOptions): CommandResult {
   const table = formatTable(['line', '', 'rule', 'what'], rows);
   const text = `${table}\n\n${options.file}: ${errors} errors, ${problems.length - errors} warnings`;
   return { data, text, exitCode: errors > 0 ? EXIT_DATA : 0 };
+}
+
+/** R-08: a report that git does not ignore makes the tree dirty, and with it all evidence of the run that wrote it. */
+async function reportsGitSees(gate: Gate, directory: string, signal: AbortSignal): Promise<readonly GateProblem[]> {
+  const git = findProgram('git', null);
+  const root = (await openSourceTree(directory).catch(() => null))?.root; // without git, others complain
+  if (git === null || root === undefined) return [];
+  const asked = gate.commands.map(async ({ report }, index): Promise<GateProblem[]> => {
+    if (report === null || report.from === 'stdout') return [];
+    const argv = [git, '-C', root, 'check-ignore', '--quiet', '--', report.from] as const;
+    const options = { timeoutMs: GIT_TIMEOUT_MS, maxOutputBytes: 10_000, env: { ...toolEnvironment(), LC_ALL: 'C' } };
+    const { exitCode } = await new SpawnCommandRunner().run(argv, options, signal);
+    // 0 is ignored, 1 is not, also where a pattern would; anything else is a failure of git's own.
+    if (exitCode !== 1) return [];
+    const message = `git does not ignore ${report.from}, so a run that writes it makes the tree dirty: add it to .gitignore, and commit it nowhere`;
+    return [{ path: `commands[${index}].report.from`, line: null, rule: 'R-08', severity: 'warning', message }];
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 const told = ({ path, message }: GateProblem): string => (path === '' ? message : `${path}: ${message}`);

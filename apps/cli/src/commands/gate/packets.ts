@@ -36,6 +36,7 @@ export async function move(
 }
 
 function nextOf(rule: string): string {
-  if (rule === 'R-08') return 'commit, run the packet’s commands on that commit, then submit';
+  if (rule === 'R-08')
+    return 'commit (`git status` names the files; what commands write belongs into .gitignore), run the packet’s commands on that commit, then submit';
   return '`holdfast gate status` says what can be done now, and by whom';
 }
