@@ -63,6 +63,19 @@ describe('openSourceTree', () => {
     const before = await read(root);
     mkdirSync(join(root, '.gate'));
     writeFileSync(join(root, '.gate/log.jsonl'), 'record\n');
+    mkdirSync(join(root, '.gate/shop/objects/ab'), { recursive: true });
+    const beside = [
+      'log.jsonl',
+      'checkpoint',
+      'lock',
+      'lock-journal',
+      '.gitignore',
+      '.gitattributes',
+      '.0123456789abcdef.tmp',
+    ];
+    const objects = ['c'.repeat(62), '.0123456789abcdef.tmp'].map((name) => `objects/ab/${name}`);
+    for (const name of [...beside, ...objects]) writeFileSync(join(root, '.gate/shop', name), 'record\n');
+    writeFileSync(join(root, '.gate/review-01.yaml'), 'checks:\n');
     assert.deepEqual(await read(root), before, 'untracked records are not dirt');
     commit(root, 'records');
     const after = await read(root);

@@ -185,7 +185,7 @@ async function isMissing(directory: string): Promise<boolean> {
 async function prepareDirectory(directory: string): Promise<void> {
   await makeDirectory(directory);
   if ((await readRegularFile(join(directory, '.gitattributes'), MAX_CHECKPOINT_BYTES)) !== undefined) return;
-  await writeDurably(join(directory, '.gitignore'), Buffer.from(`/${LOCK}\n*${TEMPORARY_SUFFIX}\n`));
+  await writeDurably(join(directory, '.gitignore'), Buffer.from(`/${LOCK}*\n*${TEMPORARY_SUFFIX}\n`));
   await writeDurably(join(directory, '.gitattributes'), Buffer.from('* -text\n'));
 }
 

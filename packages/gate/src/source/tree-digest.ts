@@ -33,7 +33,7 @@ export function splitNul(bytes: Buffer): readonly Buffer[] {
  * keeps git's hands off them, and summaries of verdicts for other tools; beside them reviews while they are written.
  */
 const RECORD_FILE =
-  /^(?:[a-z0-9][a-z0-9._-]{0,63}\/)?(?:log\.jsonl|checkpoint|lock|\.gitignore|\.gitattributes|review-[a-z0-9._-]{1,64}\.yaml|summaries\/[0-9]{6,12}-[0-9a-f]{12}\.vsa\.json|(?:objects\/[0-9a-f]{2}\/)?(?:[0-9a-f]{62}|\.[0-9a-f]{16}\.tmp))$/;
+  /^(?:[a-z0-9][a-z0-9._-]{0,63}\/)?(?:log\.jsonl|checkpoint|lock(?:-journal)?|\.gitignore|\.gitattributes|review-[a-z0-9._-]{1,64}\.yaml|summaries\/[0-9]{6,12}-[0-9a-f]{12}\.vsa\.json|(?:objects\/[0-9a-f]{2}\/)?(?:[0-9a-f]{62}|\.[0-9a-f]{16}\.tmp))$/;
 
 /**
  * Whether `path` is a record, which is no part of the sources; bytes, because names need not be UTF-8.
