@@ -64,11 +64,12 @@ function placeFaults(found: Invalidity[], index: RunIndex, attempt: Attempt, que
   const { source, announcedIndex, run } = attempt;
   if (announcedIndex === null) found.push('unannounced');
   // Whoever looks the run up by its id, for what it found or covered, would find neither.
-  if (run !== null && index.byRun(run.id) !== attempt) found.push('run-id-reused');
+  if (run !== null && index.isReused(run.id)) found.push('run-id-reused');
   if (!fitsSource(attempt, question.source)) found.push('other-commit');
+  const isDirty = (each: Source): boolean => each.dirtyFiles > 0 || !isSameSource(each, source);
   // A mutation run is of a copy that was changed on purpose; what it was a copy of is `source`.
-  const sources = run === null || attempt.role === 'mutation' ? [source] : [source, run.before, run.after];
-  if (sources.some((each) => each.dirtyFiles > 0 || !isSameSource(each, source))) found.push('dirty-tree');
+  const isOfOther = run !== null && attempt.role !== 'mutation' && (isDirty(run.before) || isDirty(run.after));
+  if (isOfOther || isDirty(source)) found.push('dirty-tree');
   if (!mayRun(index, attempt, question)) found.push('wrong-author');
   if ((announcedIndex ?? -1) <= frozenSince(index, attempt.packet)) found.push('before-freeze');
 }

@@ -46,6 +46,8 @@ export interface RunIndex {
   mutations(command: string, test: string): readonly Attempt[];
   /** @returns `undefined` also when two runs claim the id: then it names neither */
   byRun(run: string): Attempt | undefined;
+  /** Whether two runs claim the id. */
+  isReused(run: string): boolean;
   /**
    * The tests of a run: those whose digest and counts stand in it, by the same author and session.
    *
@@ -79,7 +81,8 @@ class IndexedRuns implements RunIndex {
   readonly #byPlace = new Map<string, Map<string | null, Map<RunRole, Attempt[]>>>();
   readonly #byCommand = new Map<string, Attempt[]>();
   readonly #byMutation = new Map<string, Attempt[]>();
-  readonly #byRun = new Map<string, Attempt | undefined>();
+  readonly #byRun = new Map<string, Attempt>();
+  readonly #reused = new Set<string>();
   readonly #tests: ReadonlyMap<string, readonly RecordOf<'test-result'>[]>;
   readonly #scans: ReadonlyMap<string, readonly RecordOf<'scan-result'>[]>;
   /** Digests over long lists of tests are made once, and only for runs that are judged. */
@@ -102,7 +105,10 @@ class IndexedRuns implements RunIndex {
 
   #add(attempt: Attempt): void {
     const { run, command, role, packet } = attempt;
-    if (run !== null) this.#byRun.set(run.id, this.#byRun.has(run.id) ? undefined : attempt);
+    if (run !== null) {
+      if (this.#byRun.has(run.id)) this.#reused.add(run.id);
+      this.#byRun.set(run.id, attempt);
+    }
     if (role === 'mutation' || run?.mutation) {
       if (run?.mutation) append(this.#byMutation, `${command} ${run.mutation.test}`, attempt);
       return;
@@ -124,7 +130,11 @@ class IndexedRuns implements RunIndex {
   }
 
   byRun(run: string): Attempt | undefined {
-    return this.#byRun.get(run);
+    return this.#reused.has(run) ? undefined : this.#byRun.get(run);
+  }
+
+  isReused(run: string): boolean {
+    return this.#reused.has(run);
   }
 
   tests(attempt: Attempt): readonly TestResult[] | null {
@@ -172,18 +182,19 @@ class SessionPairs {
   attempts(definitions: ReadonlyMap<string, GateCommand>): readonly Attempt[] {
     const all: Attempt[] = [];
     for (const { announced, result } of this.#sessions) {
-      const commands = announced?.predicate.commands ?? [];
+      const commands = new Set(announced?.predicate.commands);
+      const answered = new Set(result?.predicate.runs.map(({ command }) => command));
       if (result !== null) {
         for (const run of result.predicate.runs) {
-          const announcedIndex = commands.includes(run.command) ? (announced?.index ?? null) : null;
+          const announcedIndex = commands.has(run.command) ? (announced?.index ?? null) : null;
           // What a mutation run tests is a changed copy; what it is a copy of was announced.
           const source = run.mutation === null ? run.before : (announced?.predicate.source ?? run.before);
           all.push(attemptOf(result, run.command, source, announcedIndex, run, definitions));
         }
       }
       if (announced === null) continue;
-      for (const command of commands) {
-        if (result?.predicate.runs.some((run) => run.command === command) === true) continue;
+      for (const command of announced.predicate.commands) {
+        if (answered.has(command)) continue;
         const { source } = announced.predicate;
         all.push(attemptOf(result ?? announced, command, source, announced.index, null, definitions));
       }
