@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ScanSummary } from '@holdfast/scan';
-import { CLEAN_SCAN, FIXED, goStory, SOURCE } from './story.ts';
+import { CLEAN_SCAN, FIXED, goStory, SOURCE, Story } from './story.ts';
 import { now, SECRET_ID, secret, told } from './told.ts';
 
 const covering = (bytes: number) => ({ coverage: { ...CLEAN_SCAN.coverage, bytes } });
@@ -17,6 +17,28 @@ describe('assess: findings', () => {
       story.finding({ severity });
       assert.equal(told(now(story)), want);
     }
+  });
+
+  it('R-13: a P0 that a scan of a packet found says what lets its second reviewer in, and that does', () => {
+    const story = new Story().freeze().carry('00').carry('a').move('b', 'start');
+    for (const command of ['secrets', 'build']) {
+      story.run({ command, packet: 'b', scan: { scanner: 'dependencies', findings: [secret] } });
+    }
+    story.move('b', 'submit');
+    for (const command of ['secrets', 'build']) story.run({ command, role: 'reviewer', packet: 'b' });
+    story.review('b');
+    const missing = () => now(story).reasons.find(({ code }) => code === 'second-review-missing');
+    assert.match(missing()?.text ?? '', /`holdfast gate finding update S-ab12ab12ab12 --reason/);
+    story.finding({ id: SECRET_ID, packet: 'b', severity: 'P0' });
+    assert.equal(
+      missing()?.text,
+      'a P0 was found in packet b, which two reviewers approve: a second reviewer runs its commands and reviews it',
+    );
+    for (const command of ['secrets', 'build']) story.run({ command, role: 'reviewer', packet: 'b', author: 'cleo' });
+    story.review('b', { author: 'cleo' });
+    assert.equal(missing(), undefined);
+    assert.deepEqual(now(story).packets.find(({ id }) => id === 'b')?.approvedBy, ['bob', 'cleo']);
+    assert.ok(!now(story).reasons.some(({ code }) => code === 'illegal-record'));
   });
 
   it('R-16: resolved needs a valid passing run after the finding was opened', () => {

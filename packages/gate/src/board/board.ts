@@ -54,5 +54,7 @@ export interface Board {
   readonly freezes: readonly Freeze[];
   /** In the order of the frozen gate file. */
   readonly packets: ReadonlyMap<string, PacketStanding>;
+  /** Packets for which a P0 was recorded as found or accepted: they take two reviewers. */
+  readonly withP0: ReadonlySet<string>;
   readonly illegal: readonly IllegalRecord[];
 }

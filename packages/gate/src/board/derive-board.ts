@@ -40,8 +40,7 @@ class BoardFold {
   #packets = new Map<string, MutableStanding>();
   #definitions = new Map<string, Packet>();
   #successors = new Map<string, string[]>();
-  /** Packets in which a P0 was found or accepted: they take two reviewers. */
-  #withP0 = new Set<string>();
+  readonly #withP0 = new Set<string>();
   #packetOfFinding = new Map<string, { readonly packet: string | null; readonly isP0: boolean }>();
   /** What reviewers ran, by packet. */
   readonly #reviewerSessions = new Map<string, RecordOf<'command-run'>[]>();
@@ -53,6 +52,7 @@ class BoardFold {
       freeze: this.#freezes.at(-1) ?? null,
       freezes: this.#freezes,
       packets: this.#packets,
+      withP0: this.#withP0,
       illegal: this.#illegal,
     };
   }

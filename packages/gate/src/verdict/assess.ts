@@ -123,14 +123,18 @@ function* packetReasons(index: RunIndex, packets: readonly PacketView[]): Genera
   }
 }
 
-/** R-13: also for a P0 that nobody typed. */
+/** R-13: also for a P0 that nobody typed, which lets a second reviewer in once somebody records it. */
 function* secondReviewReasons(board: Board, findings: readonly Finding[]): Generator<Reason> {
   const withP0 = findings.filter(({ severity, status }) => severity === 'P0' && status !== 'false-positive');
-  for (const packet of new Set(withP0.map((finding) => finding.packet))) {
+  for (const { id, packet } of new Map(withP0.map((finding) => [finding.packet, finding])).values()) {
     if (packet === null) continue;
     const approvals = board.packets.get(packet)?.approvals ?? [];
     const people = new Set(approvals.map(({ predicate }) => predicate.author));
-    if (people.size < 2) yield reason('second-review-missing', packet);
+    if (people.size >= 2) continue;
+    const next = board.withP0.has(packet)
+      ? 'a second reviewer runs its commands and reviews it'
+      : `record the finding with \`holdfast gate finding update ${id} --reason …\`, then a second reviewer runs its commands and reviews it`;
+    yield reason('second-review-missing', packet, next);
   }
 }
 

@@ -28,7 +28,7 @@ export const REASONS = {
   'no-evidence': row('R-19', 'no evidence is required of any packet or the milestone'),
   'candidate-dirty': row('R-08', '{subject} files of the candidate are not committed'),
   'packet-not-approved': row('R-19', 'packet {subject} is not done and approved: {detail}'),
-  'second-review-missing': row('R-13', 'a P0 was found in packet {subject}: two reviewers approve it'),
+  'second-review-missing': row('R-13', 'a P0 was found in packet {subject}, which two reviewers approve: {detail}'),
   'evidence-invalid': row('R-08', 'evidence of {subject} does not count: {detail}'),
   'evidence-inconclusive': row('R-25', 'evidence of {subject} could not be judged: {detail}', 'INCONCLUSIVE'),
   'surface-uncovered': row('R-06', 'no required command reached surface {subject} with a test that ran'),

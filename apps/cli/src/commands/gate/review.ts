@@ -47,7 +47,7 @@ export async function review(id: string, options: ReviewOptions, signal: AbortSi
       session,
       checkpoint: { ...log.head, commit: source.commit },
     };
-    const needsSecond = hadP0(log.records, id);
+    const needsSecond = now.board.withP0.has(id);
     const refusals = refuseReview(now.board, predicate, { head: log.head, needsSecond, sessions, changed });
     if (refusals.length > 0)
       throw refused(`the review of packet ${id} is refused`, refusals, `correct ${shown(path)} or what it speaks of`);
@@ -132,13 +132,6 @@ function ownSession(
       record.predicate.role === 'reviewer',
   );
   return own?.kind === 'command-run' ? own.predicate.session : null;
-}
-
-/** R-13: whether a P0 was ever found in the packet. */
-function hadP0(records: readonly GateRecord[], packet: string): boolean {
-  return records.some(
-    (record) => record.kind === 'finding' && record.predicate.packet === packet && record.predicate.severity === 'P0',
-  );
 }
 
 async function writeTemplate(
