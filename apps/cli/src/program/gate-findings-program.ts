@@ -23,6 +23,13 @@ function addFindings(gate: Command, signal: AbortSignal): void {
     .option('--packet <id>', 'the packet it belongs to')
     .option('--defect <kind>', 'code or document', 'code')
     .option('--id <id>', 'its id; the next F-… by default')
+    .addHelpText(
+      'after',
+      examples(
+        'holdfast gate finding add --title "The cache keeps a deleted account" --surface node-code \\\n' +
+          '    --location src/cache.js --severity P1 --clause wrong-result --reason "seen for ten minutes"',
+      ),
+    )
     .action((options) =>
       run(options, signal, async () => (await import('../commands/gate/finding.ts')).add(options, signal)),
     );
@@ -38,7 +45,11 @@ function addFindings(gate: Command, signal: AbortSignal): void {
       'a run that shows it, as often as needed; latest:<command> is the newest of a command',
       collect,
     )
-    .option('--proof <file>', 'a file that shows it, kept with the records, as often as needed', collect)
+    .option(
+      '--proof <file>',
+      'a file that shows it, kept with the records, as often as needed; for a secret revoked:<file> and replaced:<file>',
+      collect,
+    )
     .requiredOption('--reason <text>', 'why')
     .action((id, options) =>
       run(options, signal, async () => (await import('../commands/gate/finding.ts')).update(id, options, signal)),
@@ -62,8 +73,23 @@ function addAcceptance(gate: Command, signal: AbortSignal): void {
     .requiredOption('--condition-command <id>', 'the command that shows that it was')
     .requiredOption('--owner <person>', 'who does it')
     .requiredOption('--due <date>', 'by when')
-    .option('--previous <leaf>', 'the acceptance of the same thing in the gate before, by its leaf hash')
-    .option('--waivers <number>', 'how often in a row it was accepted before', Number, 0)
+    .option(
+      '--previous <leaf>',
+      'the acceptance of the same thing in another gate, by its leaf hash; found by itself otherwise',
+    )
+    .addHelpText(
+      'after',
+      '\nHow often in a row a thing was accepted, in this gate and the ones before, is counted; from the third\n' +
+        'time on (policies.maxConsecutiveWaivers) it takes a second approver.',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'holdfast gate accept F-1 --reason "rare, and told in the notes" --expires 2026-12-20 \\\n' +
+          '    --control "accounts are deleted at night" --control-command node-tests \\\n' +
+          '    --condition "the cache forgets at once" --condition-command node-tests --owner maker --due 2026-12-10',
+      ),
+    )
     .action((id, options) =>
       run(options, signal, async () => (await import('../commands/gate/accept.ts')).accept(id, options, signal)),
     );

@@ -5,6 +5,7 @@ import { appendDecided } from './append-decided.ts';
 import { checked } from './checked-record.ts';
 import type { SigningOptions } from './opened-gate.ts';
 import { nextId } from './record-ids.ts';
+import { waiversOf } from './waivers.ts';
 
 interface AcceptOptions extends SigningOptions {
   readonly reason: string;
@@ -16,11 +17,11 @@ interface AcceptOptions extends SigningOptions {
   readonly owner: string;
   readonly due: string;
   readonly previous?: string | undefined;
-  readonly waivers: number;
 }
 
 export async function accept(id: string, options: AcceptOptions, signal: AbortSignal): Promise<CommandResult> {
-  const { decided } = await appendDecided(options, signal, ({ log, gate }, _identity, header) => {
+  const { decided } = await appendDecided(options, signal, async (opened, { person }, header) => {
+    const { log, gate } = opened;
     const acceptances = log.records.flatMap((record) => (record.kind === 'risk-acceptance' ? [record] : []));
     const predicate = checked(RiskAcceptanceSchema, {
       ...header,
@@ -36,17 +37,17 @@ export async function accept(id: string, options: AcceptOptions, signal: AbortSi
         owner: options.owner,
         due: options.due,
       },
-      previous: options.previous ?? null,
-      waivers: options.waivers,
+      ...(await waiversOf(opened, { finding: id, author: person.id, named: options.previous ?? null }, signal)),
     });
     const batch: readonly NewRecord[] = [{ kind: 'risk-acceptance', predicate }];
     return { batch, predicate };
   });
-  const { condition, expires, release } = decided.predicate;
+  const { condition, expires, release, waivers } = decided.predicate;
   const text = [
     `${id} is accepted for ${release} until ${expires}, under condition ${condition.id}:`,
     `  ${condition.text}`,
     `  owner ${condition.owner}, due ${condition.due}, shown by ${condition.command}`,
+    ...(waivers === 0 ? [] : [`  it was accepted ${waivers} times in a row before`]),
     'Next: `holdfast gate status` says whether the acceptance counts.',
   ].join('\n');
   return { data: decided.predicate, text };

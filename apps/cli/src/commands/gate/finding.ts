@@ -78,7 +78,8 @@ export async function update(id: string, options: UpdateOptions, signal: AbortSi
       clause: clause ?? before.clause,
       surface: surface ?? before.surface,
       reason,
-      evidence: await evidenceOf(opened, options),
+      evidence:
+        options.run === undefined && options.proof === undefined ? before.evidence : await evidenceOf(opened, options),
     });
     const batch: readonly NewRecord[] = [{ kind: 'finding', predicate }];
     return { batch, predicate };
@@ -147,7 +148,12 @@ function fingerprintOf(records: readonly GateRecord[], { id, origin }: FindingVi
 async function evidenceOf({ log }: OpenedGate, { run = [], proof = [] }: UpdateOptions): Promise<Finding['evidence']> {
   const runs = run.map((id) => ({ run: resolveRun(log.records, id), digest: null, note: 'a run that shows it' }));
   const proofs = await Promise.all(
-    proof.map(async (path) => ({ run: null, digest: await log.putObject(readProof(path)), note: path })),
+    proof.map(async (said) => {
+      // R-24: a secret is closed by proof that it was revoked and that it was replaced.
+      const [, what, path = said] = /^(revoked|replaced):(.+)$/.exec(said) ?? [];
+      const digest = await log.putObject(readProof(path));
+      return { run: null, digest, note: what === undefined ? path : `${what}: ${path}` };
+    }),
   );
   return [...runs, ...proofs];
 }

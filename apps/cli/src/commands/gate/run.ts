@@ -53,6 +53,8 @@ export async function runCommands(
   await using sandbox = new ProfileSandbox(tree.root, dirname(opened.file.path));
   const deps = { log, tree, signer, clock: systemClock(), environment: process.env, sandbox };
   const sessions = await runSession(deps, request, observe(options.json === true), signal);
+  if (signal.aborted) note('interrupted: what had begun was ended and is recorded as such (R-09)');
+  signal.throwIfAborted();
   return resultOf(gate, role, packet?.id ?? null, sessions);
 }
 
