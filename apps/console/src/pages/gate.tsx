@@ -22,7 +22,13 @@ export function GatePage() {
   const view = useQuery({ queryKey: ['gates', gate], queryFn: () => api.gate(gate) });
   // 400 and 422: what stands in the address cannot be the id of a gate.
   if (view.error instanceof ApiError && [400, 404, 422].includes(view.error.status)) return <NoGate gate={gate} />;
-  return <Loaded query={view}>{(data) => <Gate view={data} />}</Loaded>;
+  if (view.data !== undefined) return <Gate view={view.data} />;
+  return (
+    <>
+      <h1>Release gate {gate}</h1>
+      <Loaded query={view}>{() => null}</Loaded>
+    </>
+  );
 }
 
 function NoGate({ gate }: { gate: string }) {
