@@ -119,6 +119,20 @@ function nodeTest(uses: (packageName: string) => boolean): Omit<Project['test'],
       note: 'jest --json writes the format that vitest took over from it.',
     };
   }
+  if (uses('mocha')) {
+    return {
+      argv: ['npx', '--no-install', 'mocha', '--reporter', 'tap'],
+      report: { format: 'tap', from: 'stdout' },
+      note: 'mocha itself, without the script of package.json, whose greeting would stand in the report.',
+    };
+  }
+  if (uses('tape')) {
+    return {
+      argv: ['npx', '--no-install', 'tape', 'test/**/*.js'],
+      report: { format: 'tap', from: 'stdout' },
+      note: 'tape writes TAP by itself; name your test files where they lie elsewhere.',
+    };
+  }
   return {
     argv: ['node', '--test', '--test-reporter=tap'],
     report: { format: 'tap', from: 'stdout' },

@@ -62,6 +62,20 @@ const cases: {
     resource: 'pkg:npm/shop',
   },
   {
+    name: 'mocha',
+    files: { 'package.json': '{"name":"shop","devDependencies":{"mocha":"11"}}' },
+    argv: /mocha --reporter tap/,
+    format: 'tap',
+    resource: 'pkg:npm/shop',
+  },
+  {
+    name: 'tape',
+    files: { 'package.json': '{"name":"shop","devDependencies":{"tape":"5"}}' },
+    argv: /tape test/,
+    format: 'tap',
+    resource: 'pkg:npm/shop',
+  },
+  {
     name: 'a package.json that does not parse',
     files: { 'package.json': '{' },
     argv: /^node --test/,
