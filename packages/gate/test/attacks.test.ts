@@ -1,7 +1,12 @@
 /** Attacks by people who hold valid keys, against the verdict: each is a story that was GO, or could have become one, and must not. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { ScanFinding } from '@holdfast/scan';
+import { temporaryDirectory } from '@holdfast/testing';
+import { readTestReport } from '../src/reports/read-test-report.ts';
+import { findGit } from '../src/source/git.ts';
 import { type RunRecord, RunRecordSchema } from '../src/records/run-record.ts';
 import { countMatches } from '../src/run/output-signs.ts';
 import { LogReader } from '../src/log/log-reader.ts';
@@ -199,6 +204,30 @@ describe('attacks on the log', () => {
 const REPEATED = { record: 3, rule: 'R-10', reason: 'it repeats an earlier record' };
 
 describe('attacks by the code under test', () => {
+  it('R-06: a JUnit suite that failed outside of its tests, or passed at the second attempt, did not pass', () => {
+    const read = (text: string) => readTestReport('junit', Buffer.from(text), '/');
+    const refused = { code: 'ERR_REPORT_MALFORMED' };
+    assert.throws(() => read('<testsuite><error>no module</error><testcase name="x"/></testsuite>'), refused);
+    for (const again of ['flakyFailure', 'flakyError', 'rerunFailure', 'rerunError']) {
+      const { results } = read(`<testsuite><testcase name="x"><${again}/></testcase></testsuite>`);
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['failed'],
+      );
+    }
+  });
+
+  it('R-07: a dependency that brings a program called git is not asked about the sources', (t) => {
+    const root = temporaryDirectory(t);
+    const [planted, real] = [join(root, 'node_modules/.bin'), join(root, 'bin')];
+    for (const directory of [planted, real]) {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, 'git'), '#!/bin/sh\n', { mode: 0o755 });
+    }
+    assert.equal(findGit(`${planted}:${real}`), join(real, 'git'));
+    assert.throws(() => findGit(planted), { code: 'ERR_GATE_SOURCE' });
+  });
+
   it('R-09: a file whose name is a member of every object is matched like any other', () => {
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
     const matches = countMatches(names.map((name) => `${name}:1:secret\n`).join(''));

@@ -28,6 +28,16 @@ interface Suite {
   readonly items: Counts;
 }
 
+/** a runner that tried again until a test passed says so, and a pass at the second attempt is none. */
+const FAILURES: ReadonlySet<string> = new Set([
+  'failure',
+  'error',
+  'flakyFailure',
+  'flakyError',
+  'rerunFailure',
+  'rerunError',
+]);
+
 interface Case {
   readonly attributes: Readonly<Record<string, string>>;
   status: TestResult['status'];
@@ -76,9 +86,9 @@ class JunitReader {
       if (this.#case !== null || this.#suites.length === 0) this.#refuse('a test in a test');
       this.#case = { attributes, status: 'passed' };
     } else if (this.#case !== null) {
-      if (name === 'failure' || name === 'error') this.#case.status = 'failed';
+      if (FAILURES.has(name)) this.#case.status = 'failed';
       else if (name === 'skipped' && this.#case.status === 'passed') this.#case.status = 'skipped';
-    }
+    } else if (FAILURES.has(name)) this.#refuse('a suite failed outside of its tests');
   }
 
   #close(name: string): void {

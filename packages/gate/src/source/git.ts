@@ -138,14 +138,22 @@ function gitEnvironment(): Record<string, string> {
   };
 }
 
-/** The first git on the search path, absolute. @throws `ERR_GATE_SOURCE` */
+/**
+ * The first git on the search path, absolute; not one that a package manager linked into it, because what the
+ * code under test depends on must not tell us what its sources are.
+ *
+ * @throws `ERR_GATE_SOURCE`
+ */
 export function findGit(searchPath: string): string {
   for (const directory of searchPath.split(delimiter)) {
     const candidate = join(directory, 'git');
-    if (isAbsolute(directory) && isExecutable(candidate)) return candidate;
+    if (isAbsolute(directory) && !IN_DEPENDENCIES.test(directory) && isExecutable(candidate)) return candidate;
   }
   throw sourceError('git-not-installed', 'git is not on the search path: install it, a gate judges commits');
 }
+
+/** `npx` and `npm run` put these first. */
+const IN_DEPENDENCIES = /(?:^|\/)node_modules(?:\/|$)/;
 
 function isExecutable(path: string): boolean {
   try {
