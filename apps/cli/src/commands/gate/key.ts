@@ -12,13 +12,8 @@ export function key(options: SigningOptions & { readonly id: string }): CommandR
   const encoded = encodeBase64(publicKey);
   const text = [
     `# Your private key is ${path}; it never leaves this machine. Its id is ${keyId}.`,
-    '# Add this to `people` of the gate file, or the key to your entry there:',
-    `  - id: ${options.id}`,
-    '    name: Your Name',
-    '    contact: you@example.com',
-    '    roles: [implementer, reviewer]',
+    `# Put this into the entry of ${options.id}, among \`people\` of the gate file, with your name, how to reach you, and your roles:`,
     `    keys: ["${encoded}"]`,
-    '    git: [you@example.com]',
   ].join('\n');
   return { data: { file: path, keyId, publicKey: encoded }, text };
 }

@@ -12,14 +12,18 @@ const SILENT: SessionObserver = { onStart: () => {}, onOutput: () => {}, onEnd: 
 function shown(): SessionObserver {
   let prefix = '';
   let rest = '';
+  let reportsOnOutput = false;
   const decoder = new TextDecoder();
   const print = (line: string): void => void process.stderr.write(`${prefix} │ ${printable(line)}\n`);
   return {
-    onStart: ({ id, argv }) => {
+    onStart: ({ id, argv, report }) => {
       prefix = id;
+      reportsOnOutput = report?.from === 'stdout';
       process.stderr.write(`${id} ▶ ${printable(argv.join(' '))}\n`);
     },
-    onOutput: (bytes) => {
+    onOutput: (bytes, stream) => {
+      // A report is for the gate, thousands of lines long, and kept whole in the pack; what it says stands in the table.
+      if (reportsOnOutput && stream === 'stdout') return;
       const lines = `${rest}${decoder.decode(bytes, { stream: true })}`.split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) print(line);
@@ -35,7 +39,7 @@ function shown(): SessionObserver {
 /** What a command prints must not move the cursor of whoever watches it. Tabs may stay. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this removes
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-/** A report on standard output is for the gate; whoever watches needs to see that it came. The pack keeps all of it. */
+/** Of one line. The pack keeps all of it. */
 const MAX_SHOWN_CHARS = 400;
 
 function printable(text: string): string {
