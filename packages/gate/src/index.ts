@@ -23,6 +23,7 @@ export { isApproved, type Refusal, refuseFreeze, refuseTransition } from './boar
 export { refuseReview, type ReviewContext } from './review/refuse-review.ts';
 export { parseReviewFile, type ReviewFile, reviewTemplate } from './review/review-file.ts';
 export { indexRuns, type RunIndex } from './evidence/run-index.ts';
+export { nameFindings } from './evidence/finding-names.ts';
 export { judgeEvidence } from './evidence/judge-evidence.ts';
 export { mutationDigest } from './gate-file/mutation-digest.ts';
 export { assess } from './verdict/assess.ts';

@@ -130,6 +130,29 @@ describe('assess: findings', () => {
     assert.equal(told(now(story)), 'GO');
   });
 
+  it('R-24: two findings whose fingerprints begin alike stay two, and the first keeps its id', () => {
+    const starts = ['ab12ab12ab12', 'ab12ab12ab12f', 'ab12ab12ab12fe'];
+    const alike = starts.map((start) => ({ ...secret, fingerprint: start.padEnd(64, '0') }));
+    const story = goStory();
+    story.run({ command: 'secrets', role: 'milestone', scan: { findings: alike.slice(0, 1) } });
+    const ids = () => now(story).findings.map(({ id }) => id);
+    assert.deepEqual(ids(), [SECRET_ID]);
+    story.run({ command: 'secrets', role: 'milestone', scan: { findings: alike.toReversed() } });
+    // The last one came second, so what is left to tell the other from it is its fourteenth digit.
+    assert.deepEqual(ids(), [SECRET_ID, 'S-ab12ab12ab12f', 'S-ab12ab12ab12f0']);
+    story.finding({
+      id: 'F-9',
+      fingerprint: alike[1]?.fingerprint ?? null,
+      severity: 'P0',
+      disposition: 'false-positive',
+    });
+    const open = now(story).findings.filter(({ status }) => status === 'open');
+    assert.deepEqual(
+      open.map(({ id }) => id),
+      [SECRET_ID, 'S-ab12ab12ab12f'],
+    );
+  });
+
   it('R-16: what the newest scan still finds is not resolved by saying so', () => {
     const story = goStory();
     const scan: Partial<ScanSummary> = { scanner: 'dependencies', findings: [{ ...secret, severity: 'P1' }] };

@@ -9,6 +9,7 @@ import type { Board } from '../board/board.ts';
 import type { GateCommand, Packet, Person } from '../gate-file/gate-schema.ts';
 import type { RUN_ROLES, RunRecord, Source, TestResult } from '../records/run-record.ts';
 import type { Invalidity } from '../verdict/assessment.ts';
+import { type FindingNames, nameFindings } from './finding-names.ts';
 import { faultsOf } from './run-faults.ts';
 import type { CommandRun, GateRecord, RecordOf } from '../records/statements.ts';
 
@@ -54,6 +55,8 @@ export interface RunIndex {
    * @returns `null` when there are none: counts without the tests they count are a summary (R-08)
    */
   tests(attempt: Attempt): readonly TestResult[] | null;
+  /** The id of a scanner's finding. */
+  readonly nameOf: FindingNames;
   /** What a run of a scanner found. @returns `null` when that is missing, or told twice */
   scan(attempt: Attempt): ScanSummary | null;
 }
@@ -69,7 +72,7 @@ export function indexRuns(board: Board, records: readonly GateRecord[]): RunInde
     else if (record.kind === 'test-result') append(tests, record.predicate.run, record);
     else if (record.kind === 'scan-result') append(scans, record.predicate.run, record);
   }
-  return new IndexedRuns(board, pairs, tests, scans);
+  return new IndexedRuns(board, pairs, tests, scans, nameFindings(records));
 }
 
 class IndexedRuns implements RunIndex {
@@ -77,6 +80,7 @@ class IndexedRuns implements RunIndex {
   readonly commands: ReadonlyMap<string, GateCommand>;
   readonly packets: ReadonlyMap<string, Packet>;
   readonly people: ReadonlyMap<string, Person>;
+  readonly nameOf: FindingNames;
   /** By command, packet and role: maps in maps, because joined keys cost more than all else at 100,000 runs. */
   readonly #byPlace = new Map<string, Map<string | null, Map<RunRole, Attempt[]>>>();
   readonly #byCommand = new Map<string, Attempt[]>();
@@ -93,6 +97,7 @@ class IndexedRuns implements RunIndex {
     pairs: SessionPairs,
     tests: ReadonlyMap<string, readonly RecordOf<'test-result'>[]>,
     scans: ReadonlyMap<string, readonly RecordOf<'scan-result'>[]>,
+    nameOf: FindingNames,
   ) {
     this.board = board;
     this.commands = new Map(board.freeze?.gate.commands.map((command) => [command.id, command]));
@@ -100,6 +105,7 @@ class IndexedRuns implements RunIndex {
     this.people = new Map(board.freeze?.gate.people.map((person) => [person.id, person]));
     this.#tests = tests;
     this.#scans = scans;
+    this.nameOf = nameOf;
     for (const attempt of pairs.attempts(this.commands)) this.#add(attempt);
   }
 

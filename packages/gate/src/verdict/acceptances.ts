@@ -59,20 +59,19 @@ export function judgeAcceptances(
       continue;
     }
     // An addendum lifts what stands; a condition on which nothing was accepted does not.
-    const views = conditionsOf(context, finding, newest);
-    conditions.push(
-      ...views.map((view) => (view.status === 'standing' ? ({ ...view, status: NOT_ACCEPTED } as const) : view)),
-    );
+    for (const view of conditionsOf(context, finding, newest))
+      conditions.push(view.status === 'standing' ? { ...view, status: 'not-evidenced' } : view);
     if (good.length > 0 && why !== null) reasons.push(reason('acceptance-needs-second', finding.id, why));
     else reasons.push(...problems);
   }
   return { accepted, conditions: conditions.toSorted(byId), reasons: [...reasons, ...reusedIds(conditions)] };
 }
 
-const NOT_ACCEPTED = 'not-evidenced' satisfies ConditionView['status'];
-
 /** Acceptances name a finding as it was recorded; a record about a scanner's finding is folded under that one's id. */
-export function acceptancesByFinding(index: RunIndex, records: readonly GateRecord[]): ReadonlyMap<string, readonly Acceptance[]> {
+export function acceptancesByFinding(
+  index: RunIndex,
+  records: readonly GateRecord[],
+): ReadonlyMap<string, readonly Acceptance[]> {
   const keys = new Map<string, string>();
   const acceptances: Acceptance[] = [];
   for (const record of records) {

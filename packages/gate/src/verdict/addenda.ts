@@ -72,7 +72,7 @@ function* unmet(
   { predicate, index: before }: RecordOf<'addendum'>,
 ): Generator<Reason> {
   const claim = { after: verdict.index, before, atMs: Date.parse(predicate.at), source: predicate.source };
-  const acceptances = acceptancesByFinding(records.slice(0, verdict.index));
+  const acceptances = acceptancesByFinding(index, records.slice(0, verdict.index));
   for (const { id, finding, command } of verdict.predicate.conditions) {
     const isAccepted = acceptances
       .get(finding)

@@ -27,9 +27,6 @@ export interface DerivedFinding {
   readonly foundBy: ReadonlySet<string>;
 }
 
-/** The id by which people speak about a scanner's finding. */
-export const scanFindingId = (fingerprint: string): string => `S-${fingerprint.slice(0, 12)}`;
-
 /** @param required every required piece of evidence, judged */
 export function deriveFindings(index: RunIndex, required: readonly EvidenceState[]): readonly DerivedFinding[] {
   const commands = [...new Set(required.map(({ command }) => command))];
@@ -57,9 +54,11 @@ function scanFindings(
       const counts = current.has(attempt) || (scan.scanner === 'secrets' && attempt.source.dirtyFiles === 0);
       for (const finding of scan.findings) {
         const isOff = finding.suppressed !== null || (!current.has(attempt) && suppressed.has(finding.fingerprint));
-        const id = scanFindingId(finding.fingerprint);
-        const before = found.get(id);
-        if (counts && !isOff) found.set(id, merge(before, ofScan(finding, scan, attempt, firstSeen(id, scans))));
+        if (!counts || isOff) continue;
+        const { fingerprint } = finding;
+        const id = index.nameOf(fingerprint);
+        const next = { id, ...ofScan(finding, scan, attempt, firstSeen(fingerprint, scans)) };
+        found.set(fingerprint, merge(found.get(fingerprint), next));
       }
     }
   }
@@ -96,19 +95,18 @@ function scansOf(index: RunIndex, command: string): readonly SeenScan[] {
 const suppressedIn = ({ scan }: SeenScan): readonly string[] =>
   scan.findings.filter((finding) => finding.suppressed !== null).map(({ fingerprint }) => fingerprint);
 
-function firstSeen(id: string, scans: readonly SeenScan[]): number {
-  const first = scans.find(({ scan }) => scan.findings.some(({ fingerprint }) => scanFindingId(fingerprint) === id));
+function firstSeen(fingerprint: string, scans: readonly SeenScan[]): number {
+  const first = scans.find(({ scan }) => scan.findings.some((each) => each.fingerprint === fingerprint));
   return first?.attempt.index ?? 0;
 }
 
 function ofScan(
-  { rule, location, line, severity, fingerprint }: ScanFinding,
+  { rule, location, line, severity }: ScanFinding,
   { scanner }: ScanSummary,
   { author, packet, command }: Attempt,
   foundIndex: number,
-): DerivedFinding {
+): Omit<DerivedFinding, 'id'> {
   return {
-    id: scanFindingId(fingerprint),
     title: rule,
     severity,
     packet,

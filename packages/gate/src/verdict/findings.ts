@@ -15,7 +15,7 @@ import { GATE_SEVERITIES, type GateSeverity } from '../gate-file/gate-schema.ts'
 import type { GateRecord, RecordOf } from '../records/statements.ts';
 import type { FindingView, Reason } from './assessment.ts';
 import { reaches } from './coverage.ts';
-import { type DerivedFinding, scanFindingId } from './derived-findings.ts';
+import type { DerivedFinding } from './derived-findings.ts';
 import { reason, type ReasonCode } from './reasons.ts';
 
 /** A finding while it is folded; acceptances are not in it yet. */
@@ -41,8 +41,8 @@ export interface Lift {
 export const blocks = ({ severity }: { readonly severity: GateSeverity }): boolean => severity !== 'P2';
 
 /** Under which id a record's finding is folded: that of the scanner's finding it speaks about, or its own. */
-export const findingKey = ({ id, fingerprint }: RecordOf<'finding'>['predicate']): string =>
-  fingerprint !== null && /^[0-9a-f]{64}$/.test(fingerprint) ? scanFindingId(fingerprint) : id;
+export const findingKey = ({ nameOf }: RunIndex, { id, fingerprint }: RecordOf<'finding'>['predicate']): string =>
+  fingerprint !== null && /^[0-9a-f]{64}$/.test(fingerprint) ? nameOf(fingerprint) : id;
 
 /** Sorted by id. */
 export function foldFindings(
@@ -56,7 +56,7 @@ export function foldFindings(
   const lifted = Map.groupBy(lifts, ({ index: at }) => at);
   for (const record of records) {
     if (record.kind === 'finding') {
-      const key = findingKey(record.predicate);
+      const key = findingKey(index, record.predicate);
       const fold = folds.get(key) ?? new FindingFold(index, null);
       fold.take(key, record);
       folds.set(key, fold);
@@ -106,7 +106,8 @@ class FindingFold {
     this.#surfaces.add(surface);
     this.#isCode ||= defect === 'code';
     if (this.#finding === null) {
-      this.#isOfScan = id === scanFindingId(record.predicate.fingerprint ?? '');
+      const { fingerprint } = record.predicate;
+      this.#isOfScan = fingerprint !== null && id === this.#index.nameOf(fingerprint);
       const opened = { foundIndex: record.index, openedIndex: record.index, status: 'open', isSecret: false } as const;
       this.#finding = { ...shown, ...opened, packet, severity, origin: 'person', implementers };
       this.#setFrom(GATE_SEVERITIES.slice(rank(severity)), new Set([author]));

@@ -6,6 +6,7 @@ import {
   GATE_SEVERITIES,
   type GateRecord,
   type FindingView,
+  nameFindings,
   type NewRecord,
   type PredicateOf,
 } from '@holdfast/gate';
@@ -137,9 +138,10 @@ async function derived(opened: OpenedGate, id: string): Promise<Omit<Finding, 'g
 
 function fingerprintOf(records: readonly GateRecord[], { id, origin }: FindingView): string | null {
   if (origin !== 'scan') return null;
+  const nameOf = nameFindings(records);
   for (const record of records.toReversed()) {
     if (record.kind !== 'scan-result') continue;
-    const found = record.predicate.scan.findings.find(({ fingerprint }) => id === `S-${fingerprint.slice(0, 12)}`);
+    const found = record.predicate.scan.findings.find(({ fingerprint }) => id === nameOf(fingerprint));
     if (found !== undefined) return found.fingerprint;
   }
   return null;
