@@ -157,8 +157,11 @@ describe('gate: a release process, replayed', { concurrency: false }, () => {
     repository.write('src/runbooks.txt', 'protected twice\n');
     repository.commit('thicken sessions and runbooks');
     assert.equal((await repository.look('status')).exitCode, 20, 'the verdict was about other sources');
-    await repository.does('maker', 'run', '--milestone');
     const lifts = ['C-1', 'C-2'].flatMap((id) => ['--lift', id, '--fix', 'it is thicker', '--run', 'latest']);
+    const early = await repository.gate('decider', 'addendum', ...lifts);
+    assert.equal(early.exitCode, 65, 'the newest run is on the sources without the fix');
+    assert.match(early.stderr, /R-21[^]*gate run --milestone/);
+    await repository.does('maker', 'run', '--milestone');
     await repository.does('decider', 'addendum', ...lifts);
     const verdict = await repository.gate('decider', 'verdict');
     assert.equal(verdict.exitCode, 0, verdict.stdout + verdict.stderr);

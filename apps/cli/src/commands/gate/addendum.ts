@@ -29,7 +29,9 @@ export async function addendum(options: AddendumOptions, signal: AbortSignal): P
       if (condition === undefined) throw unknownCondition(id, verdict);
       const said = run[index] ?? '';
       const claimed = said === 'latest' ? `latest:${condition.command}` : said;
-      return { condition: id, fix: fix[index], commit: source.commit, run: resolveRun(log.records, claimed) };
+      const shown = resolveRun(log.records, claimed);
+      refuseOlderRun(log.records, verdict, shown, source.tree);
+      return { condition: id, fix: fix[index], commit: source.commit, run: shown };
     });
     const predicate = checked(AddendumSchema, { ...header, verdict: verdict.leaf, source, lifts });
     const batch: readonly NewRecord[] = [{ kind: 'addendum', predicate }];
@@ -49,6 +51,19 @@ function lastVerdict(records: readonly GateRecord[]): Verdict {
   if (verdict !== undefined) return verdict;
   const reason = 'there is no verdict yet whose conditions could be lifted';
   throw refused('nothing is lifted', [{ rule: 'R-21', reason }], '`holdfast gate verdict` issues one');
+}
+
+/** R-21: a fix is shown by a run since the verdict, on the sources that hold it. `assess` would count no other. */
+function refuseOlderRun(records: readonly GateRecord[], verdict: Verdict, id: string, tree: string): void {
+  const isShown = records
+    .slice(verdict.index + 1)
+    .some(
+      ({ kind, predicate }) =>
+        kind === 'command-run' && predicate.runs.some((run) => run.id === id && run.before.tree === tree),
+    );
+  if (isShown) return;
+  const reason = `run ${id} is not one since the last verdict, on the sources of this commit`;
+  throw refused('nothing is lifted', [{ rule: 'R-21', reason }], '`holdfast gate run --milestone`, then lift again');
 }
 
 function unknownCondition(id: string, { predicate }: Verdict): HoldfastError {
