@@ -83,12 +83,23 @@ export interface OpenedGate {
   readonly source: Source;
 }
 
-/** @throws `ERR_GATE_FILE`, `ERR_GATE_SOURCE`, `ERR_GATE_LOG_INVALID` */
-export async function openGate(options: GateOptions, signal: AbortSignal): Promise<OpenedGate> {
+/**
+ * @param ofAppends ends the waiting of appends for the lock; another one where an interruption has to be recorded
+ * @throws `ERR_GATE_FILE`, `ERR_GATE_SOURCE`, `ERR_GATE_LOG_INVALID`
+ */
+export async function openGate(
+  options: GateOptions,
+  signal: AbortSignal,
+  ofAppends: AbortSignal = signal,
+): Promise<OpenedGate> {
   const file = readGateFile(options);
   const gate = validGate(file);
   const tree = await openSourceTree(resolve(options.directory));
-  const log = await openGateLog(join(tree.root, gate.records, gate.id), { gateId: gate.id, create: true, signal });
+  const log = await openGateLog(join(tree.root, gate.records, gate.id), {
+    gateId: gate.id,
+    create: true,
+    signal: ofAppends,
+  });
   const source = await tree.read(gate.records, signal);
   return { file, gate, tree, log, board: deriveBoard(log.records), source };
 }

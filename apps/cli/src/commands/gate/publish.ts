@@ -22,7 +22,7 @@ export async function publish(options: PublishOptions, signal: AbortSignal): Pro
       code: 'ERR_INPUT_INVALID',
       fields: { bytes: bytes.length, maximum: MAX_GATE_BUNDLE_BYTES },
     });
-  const pins = options.keys === undefined ? null : parsePins(readFileSync(options.keys, 'utf8'));
+  const pins = options.keys === undefined ? null : parsePins(readPins(options.keys));
   const client = openOperatorClient(options.state, process.env, signal);
   const answer = z.object({ gate: GateIdSchema });
   const { gate } = await client.post('/gates', { bundle: encodeBase64(bytes), pins }, answer);
@@ -31,4 +31,16 @@ export async function publish(options: PublishOptions, signal: AbortSignal): Pro
     data: { gate, records: log.head.size, address },
     text: `${log.head.size} records are published: ${address}`,
   };
+}
+
+function readPins(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new HoldfastError('the pins cannot be read: `holdfast gate pins <file>` writes them', {
+      code: 'ERR_INPUT_INVALID',
+      fields: { file },
+      cause,
+    });
+  }
 }

@@ -29,8 +29,20 @@ export async function report(options: ReportOptions, signal: AbortSignal): Promi
   const assessment = assessNow(opened, nowMs);
   const text = render(freeze.gate, assessment);
   if (options.out === undefined) return { data: assessment, text };
-  writeFileSync(options.out, text);
+  write(options.out, text);
   return { data: { written: options.out }, text: `${options.out} is written` };
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw new HoldfastError('the report cannot be written there', {
+      code: 'ERR_INPUT_INVALID',
+      fields: { file },
+      cause,
+    });
+  }
 }
 
 type Render = (gate: Gate, assessment: Assessment) => string;

@@ -33,7 +33,8 @@ export async function runCommands(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   if ((packetId === undefined) === (options.milestone !== true)) throw usage('name either a packet or --milestone');
-  const opened = await openGate(options, signal);
+  // what Ctrl-C ended is recorded after it; the lock's own patience bounds that.
+  const opened = await openGate(options, signal, new AbortController().signal);
   const { person, signer } = identify(opened, options);
   const { gate, revision } = frozen(opened);
   const packet = packetId === undefined ? null : findPacket(gate, packetId);
