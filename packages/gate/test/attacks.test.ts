@@ -203,13 +203,14 @@ describe('attacks on the log', () => {
 });
 const REPEATED = { record: 3, rule: 'R-10', reason: 'it repeats an earlier record' };
 
+const readJunit = (text: string) => readTestReport('junit', Buffer.from(text), '/');
+
 describe('attacks by the code under test', () => {
   it('R-06: a JUnit suite that failed outside of its tests, or passed at the second attempt, did not pass', () => {
-    const read = (text: string) => readTestReport('junit', Buffer.from(text), '/');
     const refused = { code: 'ERR_REPORT_MALFORMED' };
-    assert.throws(() => read('<testsuite><error>no module</error><testcase name="x"/></testsuite>'), refused);
+    assert.throws(() => readJunit('<testsuite><error>no module</error><testcase name="x"/></testsuite>'), refused);
     for (const again of ['flakyFailure', 'flakyError', 'rerunFailure', 'rerunError']) {
-      const { results } = read(`<testsuite><testcase name="x"><${again}/></testcase></testsuite>`);
+      const { results } = readJunit(`<testsuite><testcase name="x"><${again}/></testcase></testsuite>`);
       assert.deepEqual(
         results.map(({ status }) => status),
         ['failed'],

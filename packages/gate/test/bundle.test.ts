@@ -35,13 +35,14 @@ async function issue(gate: SignedGate, over: Partial<GateVerdict> = {}): Promise
   return verdict;
 }
 
+const again = (id: string): string => id.replace(/^0198a000/, '0198a001');
+
 /** The milestone's last session once more. @returns the new run of `command` */
 async function runAgain(gate: SignedGate, command: string): Promise<string> {
   const { records } = await logOf(gate);
   const last = records.findLast((record) => record.kind === 'command-run');
   if (last?.kind !== 'command-run') throw new TypeError('the gate ran nothing');
   const { gate: _, revision: __, at: ___, author, ...predicate } = last.predicate;
-  const again = (id: string): string => id.replace(/^0198a000/, '0198a001');
   const [session, runs] = [again(predicate.session), predicate.runs.map((run) => ({ ...run, id: again(run.id) }))];
   const { role, packet } = predicate;
   gate.add('attempt', author, { session, role, packet, commands: gate.gate.milestone, source: SOURCE });
