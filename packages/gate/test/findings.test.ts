@@ -132,7 +132,7 @@ describe('assess: findings', () => {
 
   it('R-24: two findings whose fingerprints begin alike stay two, and the first keeps its id', () => {
     const starts = ['ab12ab12ab12', 'ab12ab12ab12f', 'ab12ab12ab12fe'];
-    const alike = starts.map((start) => ({ ...secret, fingerprint: start.padEnd(64, '0') }));
+    const alike = starts.map((start) => Object.assign({}, secret, { fingerprint: start.padEnd(64, '0') }));
     const story = goStory();
     story.run({ command: 'secrets', role: 'milestone', scan: { findings: alike.slice(0, 1) } });
     const ids = () => now(story).findings.map(({ id }) => id);
