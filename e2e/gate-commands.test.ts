@@ -175,9 +175,9 @@ describe('gate: reports', () => {
   });
 });
 
-describe('gate: rehearsals', () => {
-  const rehearsed = (shop: Shop) => rehearse(shop.as('maker'), signal);
+const rehearsed = (shop: Shop) => rehearse(shop.as('maker'), signal);
 
+describe('gate: rehearsals', () => {
   it('R-33: a gate that nothing stands against is GO, and nothing is recorded', async (t) => {
     const shop = new Shop(t);
     const { text, exitCode } = await rehearsed(shop);
@@ -226,6 +226,8 @@ describe('gate: publishing', () => {
   });
 });
 
+const scan = (...args: readonly string[]) => holdfast('gate', 'scan', ...args);
+
 describe('gate: scans of packages', () => {
   const ADVISORY = {
     id: 'GHSA-aaaa-bbbb-cccc',
@@ -263,7 +265,6 @@ describe('gate: scans of packages', () => {
     writeFileSync(join(directory, 'index.mjs'), "import 'left-door';\n");
     const zip = zipSync({ [`${ADVISORY.id}.json`]: Buffer.from(JSON.stringify(ADVISORY)) }, { mtime: '2026-11-20' });
     writeFileSync(archive, zip);
-    const scan = (...args: readonly string[]) => holdfast('gate', 'scan', ...args);
     const where = ['--directory', directory, '--database', database];
     const before = await scan('vulnerabilities', ...where);
     assert.equal(before.exitCode, 30, 'without data nothing is clean');

@@ -12,14 +12,15 @@ const { signal } = new AbortController();
 const TITLE = 'The tenants are thin';
 const dateIn = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 
+const idLine = (release: number): string => `id: shop${release === 1 ? '' : `-${release}`}\n`;
+
 /** A shop that is released again and again. */
 class Releases extends Shop {
   #number = 1;
 
   async next(): Promise<void> {
     const [before, after] = [this.#number, (this.#number += 1)];
-    const id = (number: number): string => `id: shop${number === 1 ? '' : `-${number}`}\n`;
-    this.write('gate.yaml', this.read('gate.yaml').replace(id(before), id(after)));
+    this.write('gate.yaml', this.read('gate.yaml').replace(idLine(before), idLine(after)));
     this.commit(`release ${after}`);
     await freeze(this.as('maker'), signal);
   }

@@ -16,14 +16,11 @@ if (!(await watchdogHasNothingToDo(process.argv.slice(2)))) {
     process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
   }
   // Whoever read has seen enough, as `head` does: what only prints ends, what is being recorded is recorded to its end.
-  const ignoreClosed = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-  };
   process.stdout.on('error', (error) => {
-    ignoreClosed(error);
+    ignoreClosedPipe(error);
     stop.abort(error);
   });
-  process.stderr.on('error', ignoreClosed);
+  process.stderr.on('error', ignoreClosedPipe);
   try {
     await createProgram(stop.signal).parseAsync(process.argv);
   } catch (error) {
@@ -31,4 +28,8 @@ if (!(await watchdogHasNothingToDo(process.argv.slice(2)))) {
     // Help and version are answers; everything else it throws is a command line that is wrong, and said so.
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   }
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }

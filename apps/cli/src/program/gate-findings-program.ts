@@ -66,21 +66,21 @@ function addAcceptance(gate: Command, signal: AbortSignal): void {
     .description('Accept a P0 or P1 for this release, until a date, under a condition that a command can test')
     .argument('<finding>', 'its id')
     .requiredOption('--reason <text>', 'why one can live with it')
-    .requiredOption('--expires <date>', 'the last day of the acceptance')
+    .requiredOption('--expires <date>', 'the last day of the acceptance, as YYYY-MM-DD')
     .requiredOption('--control <text>', 'what protects meanwhile')
     .requiredOption('--control-command <id>', 'the command that shows that it does')
     .requiredOption('--condition <text>', 'what has to be done')
     .requiredOption('--condition-command <id>', 'the command that shows that it was')
     .requiredOption('--owner <person>', 'who does it')
-    .requiredOption('--due <date>', 'by when')
+    .requiredOption('--due <date>', 'by when, as YYYY-MM-DD')
     .option(
       '--previous <leaf>',
       'the acceptance of the same thing in another gate, by its leaf hash; found by itself otherwise',
     )
     .addHelpText(
       'after',
-      '\nHow often in a row a thing was accepted, in this gate and the ones before, is counted; from the third\n' +
-        'time on (policies.maxConsecutiveWaivers) it takes a second approver.',
+      '\nHow often in a row a thing was accepted before, in this gate and in others, is counted; where that is more\n' +
+        'than policies.maxConsecutiveWaivers (2), it takes a second approver.',
     )
     .addHelpText(
       'after',
@@ -110,7 +110,7 @@ function addRisks(gate: Command, signal: AbortSignal): void {
     .description('Record a residual risk, or move the date of one')
     .requiredOption('--text <text>', 'one sentence')
     .requiredOption('--owner <person>', 'who answers for it')
-    .requiredOption('--due <date>', 'the day it is looked at again')
+    .requiredOption('--due <date>', 'the day it is looked at again, as YYYY-MM-DD')
     .option('--id <id>', 'its id; the next RISK-… by default, one that there is moves its date')
     .action((options) =>
       run(options, signal, async () => (await import('../commands/gate/risk.ts')).add(options, signal)),

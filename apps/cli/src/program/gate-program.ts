@@ -26,7 +26,8 @@ export function addGate(program: Command, signal: AbortSignal): void {
     .addHelpText(
       'after',
       '\nVerdicts end with 0 GO, 10 GO_WITH_CONDITIONS, 20 NO_GO or STALE, 30 INCONCLUSIVE.\n' +
-        'Other endings: 64 a wrong command line, 65 input or a step that a rule refuses, 70 an internal error.',
+        'Other endings: 1 `run`: a command failed, 64 a wrong command line, 65 input or a step that a rule refuses,\n' +
+        '70 an internal error, 75 try again later, 130 interrupted.',
     );
   addFile(gate, signal);
   addPackets(gate, signal);
