@@ -163,6 +163,12 @@ describe('gate: a release process, replayed', { concurrency: false }, () => {
     assert.match(early.stderr, /R-21[^]*gate run --milestone/);
     await repository.does('maker', 'run', '--milestone');
     await repository.does('decider', 'addendum', ...lifts);
+    const unreviewed = await repository.gate('decider', 'verdict', '--dry-run');
+    assert.equal(unreviewed.exitCode, 20);
+    assert.match(unreviewed.stdout, /R-14[^]*nobody reviewed all that changed/);
+    await repository.does('maker', 'reopen', '04', '--reason', 'the fix is part of the release');
+    await repository.does('maker', 'submit', '04');
+    await repository.approve('reader', '04');
     const verdict = await repository.gate('decider', 'verdict');
     assert.equal(verdict.exitCode, 0, verdict.stdout + verdict.stderr);
     const status = await repository.look('status');

@@ -26,6 +26,8 @@ describe('assess: verdicts and addenda', () => {
     const run = story.run({ command: 'unit', role: 'milestone', source: FIXED });
     story.run({ command: 'secrets', role: 'milestone', source: FIXED });
     addTo(story, [lift('C-1', run), lift('C-2', run)]);
+    assert.equal(told(now(story, FIXED)), 'NO_GO unreviewed-changes', 'R-14: nobody reviewed the fix');
+    story.redo('b', FIXED);
     assert.equal(told(now(story, FIXED)), 'GO');
     issue(story, FIXED);
     const after = now(story, FIXED);
@@ -41,7 +43,7 @@ describe('assess: verdicts and addenda', () => {
   });
 
   it('R-21: an addendum names each condition', () => {
-    const story = conditional().milestone(FIXED);
+    const story = conditional().redo('b', FIXED).milestone(FIXED);
     const run = story.run({ command: 'unit', role: 'milestone', source: FIXED });
     addTo(story, [lift('C-1', run)]);
     assert.equal(told(now(story, FIXED)), 'NO_GO condition-standing addendum-incomplete');

@@ -70,8 +70,24 @@ describe('assess: the verdict', () => {
 
   it('R-20: the milestone is judged at the candidate, packets where they were submitted', () => {
     const story = goStory();
+    story.redo('b', FIXED);
     assert.equal(told(now(story, FIXED)), 'NO_GO evidence-invalid milestone-misses-surface');
     assert.equal(told(now(story.milestone(FIXED), FIXED)), 'GO');
+  });
+
+  it('R-14: no GO for what nobody reviewed, however green', () => {
+    const later = goStory().milestone(FIXED);
+    assert.equal(told(now(later, FIXED)), 'NO_GO unreviewed-changes');
+    // A packet that begins where nobody reviewed what came before reviews only what it adds.
+    const gap = new Story().freeze().carry('00').carry('a').carry('b', FIXED).milestone(FIXED);
+    assert.equal(told(now(gap, FIXED)), 'NO_GO unreviewed-changes');
+  });
+
+  it('R-14: work that was taken back is still part of what its packet shows to its reviewer', () => {
+    const story = new Story().freeze().carry('00').carry('a').move('b', 'start');
+    story.move('a', 'reopen').move('b', 'start', FIXED); // pending meanwhile: not legal, moves nothing
+    const board = deriveBoard(story.records);
+    assert.deepEqual(board.packets.get('b')?.startedSource, SOURCE);
   });
 
   it('R-34: a milestone smaller than the packets', () => {

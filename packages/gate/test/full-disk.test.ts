@@ -32,6 +32,8 @@ function fill(directory: string): string {
   return ballast;
 }
 
+const isWriteError = (error: unknown): boolean => hasCode(error, 'ERR_GATE_LOG_WRITE');
+
 it(
   'R-10: a full disk refuses the append, keeps what was recorded, and takes it once there is space',
   needs('root'),
@@ -45,7 +47,6 @@ it(
     const { root } = log.head;
     const checkpoint = readFileSync(join(directory, 'checkpoint'), 'utf8');
     const ballast = fill(disk);
-    const isWriteError = (error: unknown): boolean => hasCode(error, 'ERR_GATE_LOG_WRITE');
     // More than what the last page of the lines has room for.
     const batch = Array.from({ length: 20 }, (_, index) => note(`while it is full ${index}`));
     await assert.rejects(log.append(batch, ANN), isWriteError);

@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import { assess } from '../src/verdict/assess.ts';
 import { nextSteps } from '../src/verdict/next-steps.ts';
 import { DAY_MS } from '../src/verdict/calendar.ts';
-import { goStory, SOURCE, Story } from './story.ts';
+import { FIXED, goStory, SOURCE, Story } from './story.ts';
 
-const stepsOf = (story: Story, laterMs = 0): string[] => {
+const stepsOf = (story: Story, laterMs = 0, candidate = SOURCE): string[] => {
   const assessment = assess({
     records: story.records,
     current: null,
-    candidate: SOURCE,
+    candidate,
     nowMs: story.nowMs + laterMs,
   });
   return nextSteps(story.gate, assessment).map(
@@ -18,6 +18,10 @@ const stepsOf = (story: Story, laterMs = 0): string[] => {
 };
 
 describe('nextSteps', () => {
+  it('R-14: what nobody reviewed is submitted and reviewed before a verdict', () => {
+    assert.deepEqual(stepsOf(goStory().milestone(FIXED), 0, FIXED), ['ann now: holdfast gate reopen b --reason "…"']);
+  });
+
   const cases: { name: string; story: () => Story; laterMs?: number; want: string[] }[] = [
     {
       name: 'R-05: independent packets can start at the same time',

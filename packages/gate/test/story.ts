@@ -271,6 +271,15 @@ export class Story {
     return this.review(id, { source });
   }
 
+  /** A packet that was approved, once more: to submit and have reviewed what changed since. */
+  redo(id: string, source = SOURCE): this {
+    this.move(id, 'reopen', source);
+    for (const command of this.#packet(id).commands) this.run({ command, role: 'implementer', packet: id, source });
+    this.move(id, 'submit', source);
+    for (const command of this.#packet(id).commands) this.run({ command, role: 'reviewer', packet: id, source });
+    return this.review(id, { source });
+  }
+
   /** */
   milestone(source = SOURCE): this {
     for (const command of this.gate.milestone) this.run({ command, role: 'milestone', source });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GrowingTree, leafHash, sha256Hex } from '@holdfast/crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { stringify } from 'yaml';
 import type { GateRecord, PredicateOf, RecordKind } from '../records/statements.ts';
 import { isOnlyRevert } from '../review/refuse-review.ts';
@@ -315,13 +315,15 @@ describe('deriveBoard', () => {
   });
 });
 
+/** Packet `a`, waiting for its reviewer. */
+const submitted = (): Log => {
+  const log = started(DIAMOND);
+  log.move('a', 'start');
+  log.move('a', 'submit');
+  return log;
+};
+
 describe('reviews', () => {
-  const submitted = (): Log => {
-    const log = started(DIAMOND);
-    log.move('a', 'start');
-    log.move('a', 'submit');
-    return log;
-  };
   const refused: { name: string; rule: string; over: Partial<PredicateOf<'packet-review'>> }[] = [
     { name: 'R-13: by the implementer', rule: 'R-13', over: { author: 'ann', authors: [] } },
     { name: 'R-13: by somebody who is not its reviewer', rule: 'R-13', over: { author: 'cleo' } },

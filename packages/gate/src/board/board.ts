@@ -12,6 +12,8 @@ export interface Freeze {
   readonly revision: number;
   readonly index: number;
   readonly at: string;
+  /** The tree that it was frozen in. */
+  readonly source: Source;
   readonly gate: Gate;
   readonly policyDigest: string;
   /** By packet id: of everything that defines it. */
@@ -20,11 +22,14 @@ export interface Freeze {
   readonly commandDigests: ReadonlyMap<string, string>;
 }
 
+/** A gate file as it would be frozen. */
+export type FreezableFile = Omit<Freeze, 'index' | 'at' | 'source'>;
+
 export interface PacketStanding {
   readonly id: string;
   readonly state: PacketState;
   readonly review: Review;
-  /** Where its work began; whoever committed since is an author (R-13). */
+  /** Where its work first began, also when it started again since: a review is about all that changed from there (R-13, R-14). */
   readonly startedSource: Source | null;
   readonly startedAt: string | null;
   /** What was submitted: the source its evidence is judged at. `null` unless DONE. */

@@ -9,7 +9,7 @@ import { commandDigest, packetDigest } from '../gate-file/definition-digest.ts';
 import { parseGate } from '../gate-file/parse-gate.ts';
 import type { GateRecord, PredicateOf, RecordOf } from '../records/statements.ts';
 import { refuseReview } from '../review/refuse-review.ts';
-import type { Board, Freeze, IllegalRecord, PacketStanding } from './board.ts';
+import type { Board, FreezableFile, Freeze, IllegalRecord, PacketStanding } from './board.ts';
 import { isApproved, refuseFreeze, type Refusal, refuseTransition } from './rules.ts';
 import { type PacketEvent, TRANSITIONS } from './states.ts';
 
@@ -23,7 +23,7 @@ export function deriveBoard(records: readonly GateRecord[]): Board {
 }
 
 /** What a gate file freezes, with the digests by which later evidence is judged; `null` when lint has errors. */
-export function freezeOf(text: string, revision: number): Omit<Freeze, 'index' | 'at'> | null {
+export function freezeOf(text: string, revision: number): FreezableFile | null {
   const { gate, digest } = parseGate(text);
   if (gate === null) return null;
   return {
@@ -82,14 +82,14 @@ class BoardFold {
     const refusal = refuseFreeze(before, after, predicate);
     if (refusal !== null) return [refusal];
     const { packets } = after.gate;
-    this.#freezes.push({ ...after, index, at });
+    this.#freezes.push({ ...after, index, at, source });
     this.#definitions = new Map(packets.map((packet) => [packet.id, packet]));
     this.#successors = successorsOf(packets);
     const old = this.#packets;
     this.#packets = new Map(packets.map(({ id }) => [id, old.get(id) ?? { ...FRESH, id, changedAt: at }]));
     // Packet 00 is about this very file: each revision is reviewed anew (R-03).
-    const opened = { state: 'IN_PROGRESS', startedSource: source, startedAt: at, changedAt: at } as const;
-    this.#set(FREEZE_PACKET, { ...FRESH, ...opened });
+    const startedSource = this.#freezes[0]?.source ?? source;
+    this.#set(FREEZE_PACKET, { ...FRESH, state: 'IN_PROGRESS', startedSource, startedAt: at, changedAt: at });
     const changed = packets.filter(({ id }) => before?.packetDigests.get(id) !== after.packetDigests.get(id));
     const touched = changed.map(({ id }) => id).filter((id) => id !== FREEZE_PACKET);
     this.#invalidate(touched, at, before === null ? null : `revision ${after.revision} changed what it rests on`);
@@ -102,7 +102,9 @@ class BoardFold {
     if (refusal !== null) return [refusal];
     const { packet, event, source, at, reason } = predicate;
     this.#move(packet, event, at, reason);
-    if (event === 'start') this.#set(packet, { startedSource: source, startedAt: at });
+    // Where the work first began, also when it starts again: a review is about all that changed since (R-14).
+    if (event === 'start' && this.#packets.get(packet)?.startedSource === null)
+      this.#set(packet, { startedSource: source, startedAt: at });
     if (event === 'submit') this.#set(packet, { submittedSource: source, submittedIndex: index });
     return [];
   }
@@ -185,7 +187,8 @@ class BoardFold {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const { id } = next;
       if (this.#packets.get(id)?.state === 'PENDING') continue;
-      this.#set(id, { ...FRESH, changedAt: at, note: next.note });
+      const { startedSource = null, startedAt = null } = this.#packets.get(id) ?? {};
+      this.#set(id, { ...FRESH, startedSource, startedAt, changedAt: at, note: next.note });
       const because = `packet ${id} starts again`;
       for (const successor of this.#successors.get(id) ?? []) waiting.push({ id: successor, note: because });
       this.#unlock(id, at);

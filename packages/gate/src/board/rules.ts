@@ -7,7 +7,7 @@
  */
 import { FREEZE_PACKET, type Person } from '../gate-file/gate-schema.ts';
 import type { PredicateOf } from '../records/statements.ts';
-import type { Board, Freeze, PacketStanding } from './board.ts';
+import type { Board, FreezableFile, Freeze, PacketStanding } from './board.ts';
 import { type SignedEvent, TRANSITIONS } from './states.ts';
 
 /** Why a step is not legal: the requirement's row and a sentence that says what would be. */
@@ -58,7 +58,7 @@ export function refuseTransition(board: Board, step: PredicateOf<'transition'>):
 /** A freeze is the next revision of the same gate, by whoever implements packet `00` in it. */
 export function refuseFreeze(
   before: Freeze | null,
-  after: Omit<Freeze, 'index' | 'at'>,
+  after: FreezableFile,
   record: PredicateOf<'freeze'>,
 ): Refusal | null {
   const expected = (before?.revision ?? 0) + 1;
@@ -79,7 +79,7 @@ export function isApproved(standing: PacketStanding | undefined): boolean {
   return standing?.state === 'DONE' && standing.review === 'APPROVED';
 }
 
-export const packetOf = (freeze: Freeze | null | Omit<Freeze, 'index' | 'at'>, id: string) =>
+export const packetOf = (freeze: Freeze | null | FreezableFile, id: string) =>
   freeze?.gate.packets.find((packet) => packet.id === id);
 
 export const personOf = (freeze: Freeze | null, id: string): Person | undefined =>

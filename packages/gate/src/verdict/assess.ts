@@ -9,6 +9,7 @@ import { deriveBoard } from '../board/derive-board.ts';
 import { judgeEvidence, MAX_CLOCK_AHEAD_MS } from '../evidence/judge-evidence.ts';
 import { indexRuns, type RunIndex } from '../evidence/run-index.ts';
 import type { GateVerdict } from '../records/statements.ts';
+import { isReviewed } from '../review/reviewed-sources.ts';
 import { judgeAcceptances } from './acceptances.ts';
 import { issuedVerdicts, judgeAddenda, verdictViews } from './addenda.ts';
 import type { Assessment, AssessInput, EvidenceState, FindingView, PacketView, Reason } from './assessment.ts';
@@ -54,6 +55,7 @@ export function assess(input: AssessInput): Assessment {
     ...coverage.reasons,
     ...open.map(({ id, severity, title }) => reason('open-finding', id, `${severity}, ${title}`)),
     ...open.flatMap(({ ignored }) => ignored),
+    ...(freeze === null || isReviewed(board, candidate) ? [] : [reason('unreviewed-changes', candidate.commit)]),
     ...secondReviewReasons(board, findings),
     ...acceptances.reasons,
     ...risks.reasons,

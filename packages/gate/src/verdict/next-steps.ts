@@ -37,6 +37,18 @@ export function nextSteps(gate: Gate, assessment: Assessment): readonly NextStep
     steps.push({ who: [owner], what: `residual risk ${id}: ${text}`, due, command: `holdfast gate risk close ${id}` });
   }
   if (packets.some(({ review }) => review !== 'APPROVED')) return steps;
+  const last = packets.at(-1);
+  if (last !== undefined && assessment.reasons.some(({ code }) => code === 'unreviewed-changes')) {
+    return [
+      ...steps,
+      {
+        who: [last.implementer],
+        what: `have what changed since reviewed: take a packet back, such as ${last.id}, and submit it on this commit`,
+        due: null,
+        command: `holdfast gate reopen ${last.id} --reason "…"`,
+      },
+    ];
+  }
   if (milestone.some(({ valid }) => !valid))
     steps.push({
       who: ['anybody'],

@@ -28,6 +28,10 @@ export const REASONS = {
   'no-evidence': row('R-19', 'no evidence is required of any packet or the milestone'),
   'candidate-dirty': row('R-08', '{subject} files of the candidate are not committed'),
   'packet-not-approved': row('R-19', 'packet {subject} is not done and approved: {detail}'),
+  'unreviewed-changes': row(
+    'R-14',
+    'nobody reviewed all that changed up to {subject}: reopen or start a packet, submit it there, and have it approved',
+  ),
   'second-review-missing': row('R-13', 'a P0 was found in packet {subject}, which two reviewers approve: {detail}'),
   'evidence-invalid': row('R-08', 'evidence of {subject} does not count: {detail}'),
   'evidence-inconclusive': row('R-25', 'evidence of {subject} could not be judged: {detail}', 'INCONCLUSIVE'),

@@ -145,18 +145,28 @@ async function writeTemplate(
   const { changed } = await changesOf(opened, standing, signal);
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, reviewTemplate(packet, changed), { flag: 'wx' });
+    writeFileSync(path, reviewTemplate(packet, changed), { flag: isOnRecord(opened, standing) ? 'w' : 'wx' });
   } catch (cause) {
-    throw new HoldfastError('a review file is never overwritten: move it away or name another with --review', {
-      code: 'ERR_INPUT_INVALID',
-      fields: { file: path },
-      cause,
-    });
+    throw new HoldfastError(
+      'a review that is not on record is never overwritten: move the file, or name another with --review',
+      {
+        code: 'ERR_INPUT_INVALID',
+        fields: { file: path },
+        cause,
+      },
+    );
   }
   return {
     data: { written: path, changed },
     text: `${shown(path)} lists ${changed.length} changed files. Fill it in, then \`holdfast gate review ${id} --approve\`.`,
   };
 }
+
+/** Whether the review file of this packet, if there is one, is of an earlier submission: then the log has it. */
+const isOnRecord = ({ log }: OpenedGate, { id, submittedIndex }: PacketStanding): boolean =>
+  log.records.some(
+    ({ kind, predicate, index }) =>
+      kind === 'packet-review' && predicate.packet === id && index < (submittedIndex ?? 0),
+  );
 
 const shown = (path: string): string => relative(process.cwd(), path);
