@@ -1,5 +1,6 @@
 /** What lint says, fault by fault: each case breaks one thing in a sound gate. */
-import { broken, keyOf, pemOf, put, type Tree } from './sound-gate.ts';
+import assert from 'node:assert/strict';
+import { keyOf, pemOf, put, type Tree } from './sound-gate.ts';
 
 export const LINT_CASES: {
   name: string;

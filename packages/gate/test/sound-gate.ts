@@ -1,4 +1,5 @@
 /** A gate without a single problem, and how one thing in it is broken. */
+import assert from 'node:assert/strict';
 import { publicKeyPem, signerFromSeed } from '@holdfast/crypto';
 import { parse, stringify } from 'yaml';
 
