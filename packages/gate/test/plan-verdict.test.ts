@@ -33,6 +33,20 @@ describe('planVerdict', () => {
     assert.deepEqual(GateVerdictSchema.parse(verdict), verdict);
   });
 
+  it('R-12: every number in it is counted from the records, whatever they say of themselves', () => {
+    const story = goStory();
+    story.finding({ severity: 'P2', clause: 'ugly' });
+    const { counts } = planVerdict(judge(story), { author: 'dan', artifacts: [], head: story.head });
+    const { packets, surfaces, findings, milestone } = judge(story);
+    const required = [...packets.flatMap(({ evidence }) => evidence), ...milestone];
+    assert.equal(counts.packets, story.gate.packets.length);
+    assert.equal(counts.approved, packets.filter(({ review }) => review === 'APPROVED').length);
+    assert.equal(counts.surfaces, story.gate.scope.surfaces.length);
+    assert.equal(counts.covered, surfaces.filter(({ coveredBy }) => coveredBy.length > 0).length);
+    assert.equal(counts.validRuns, required.filter(({ valid }) => valid).length);
+    assert.deepEqual(counts.findings, { P0: 0, P1: 0, P2: findings.length });
+  });
+
   it('R-13: implementers, reviewers and people without the role issue nothing', () => {
     const story = goStory();
     for (const author of ['ann', 'bob', 'cleo', 'eve', 'mallory'])

@@ -204,6 +204,17 @@ describe('deriveBoard', () => {
     assert.deepEqual(log.illegal, []);
   });
 
+  it('R-02: the board follows from the records alone, and each of its moments from those before', () => {
+    const log = started(DIAMOND);
+    log.carry('a');
+    const stateAt = (size: number) => deriveBoard(log.records.slice(0, size)).packets.get('a')?.state;
+    assert.deepEqual(deriveBoard(log.records), deriveBoard(structuredClone(log.records)));
+    assert.deepEqual(
+      [...new Set(log.records.map((_, index) => stateAt(index + 1)))],
+      ['PENDING', 'READY', 'IN_PROGRESS', 'DONE'],
+    );
+  });
+
   it('R-05: packets that do not need one another may be done in any order, with the same board', () => {
     const orders = [
       ['b', 'c'],
