@@ -2,6 +2,7 @@
 import { type Command, Option } from '@commander-js/extra-typings';
 import { run } from '../run.ts';
 import { addGateFindings } from './gate-findings-program.ts';
+import { addGateInterchange } from './gate-interchange-program.ts';
 import { withGate, withKey } from './gate-options.ts';
 import { addGateScanners } from './gate-scan-program.ts';
 import { addGateServices } from './gate-service-program.ts';
@@ -36,6 +37,7 @@ export function addGate(program: Command, signal: AbortSignal): void {
   addGateVerdict(gate, signal);
   addGateScanners(gate, signal);
   addGateServices(gate, signal);
+  addGateInterchange(gate, signal);
 }
 
 function addFile(gate: Command, signal: AbortSignal): void {
