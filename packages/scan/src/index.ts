@@ -14,6 +14,7 @@ export {
 export { readGovulncheck } from './vulnerabilities/read-govulncheck.ts';
 export { readNpmAudit } from './vulnerabilities/read-npm-audit.ts';
 export {
+  inventoryProblems,
   scanVulnerabilities,
   triageVulnerabilities,
   type VulnerabilityScan,

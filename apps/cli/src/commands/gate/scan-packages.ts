@@ -8,6 +8,7 @@ import {
   buildOpenVex,
   buildSpdx,
   importOsv,
+  inventoryProblems,
   openDirectory,
   openOsvDatabase,
   readPackages,
@@ -75,6 +76,9 @@ export function update(
   return { data: { database: path, imported }, text: `${table}\n\nin ${path}` };
 }
 
+/** R-23. */
+const EXIT_INCONCLUSIVE = 30;
+
 interface SbomOptions {
   readonly directory: string;
   readonly name: string;
@@ -85,8 +89,12 @@ interface SbomOptions {
 export async function sbom(options: SbomOptions, signal: AbortSignal): Promise<CommandResult> {
   const build = { cyclonedx: buildCycloneDx, spdx: buildSpdx }[options.format];
   if (build === undefined) throw new HoldfastError('--format takes cyclonedx or spdx', { code: 'ERR_CLI_USAGE' });
-  const { packages } = await readPackages(openDirectory(resolve(options.directory)), () => false, signal);
-  return document(build(packages, { name: options.name, version: options.release, nowMs: Date.now() }));
+  const inventory = await readPackages(openDirectory(resolve(options.directory)), () => false, signal);
+  const subject = { name: options.name, version: options.release, nowMs: Date.now() };
+  // R-25: a bill of what is not all known is no whole bill; it comes with why.
+  const problems = inventoryProblems(inventory);
+  for (const problem of problems) process.stderr.write(`holdfast: ${problem}\n`);
+  return { ...document(build(inventory.packages, subject)), exitCode: problems.length > 0 ? EXIT_INCONCLUSIVE : 0 };
 }
 
 interface VexCommandOptions extends DatabaseOption {

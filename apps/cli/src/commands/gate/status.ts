@@ -99,7 +99,7 @@ export function packetTable(packets: readonly PacketView[]): string {
     return [
       id,
       state,
-      review === 'none' ? '' : review,
+      review === 'none' ? (state === 'DONE' ? 'waits' : '') : review,
       share(evidence, 'implementer'),
       share(evidence, 'reviewer'),
       implementer,
