@@ -268,7 +268,7 @@ export class Story {
     for (const command of commands) this.run({ command, role: 'implementer', packet: id, source });
     this.move(id, 'submit', source);
     for (const command of commands) this.run({ command, role: 'reviewer', packet: id, source });
-    return this.review(id, { source });
+    return this.#approve(id, source);
   }
 
   /** A packet that was approved, once more: to submit and have reviewed what changed since. */
@@ -277,7 +277,14 @@ export class Story {
     for (const command of this.#packet(id).commands) this.run({ command, role: 'implementer', packet: id, source });
     this.move(id, 'submit', source);
     for (const command of this.#packet(id).commands) this.run({ command, role: 'reviewer', packet: id, source });
-    return this.review(id, { source });
+    return this.#approve(id, source);
+  }
+
+  /** With the reviewer's own session, or one that never was when that was left out of the story. */
+  #approve(id: string, source: Source): this {
+    const { commands, reviewer } = this.#packet(id);
+    const session = commands.length === 0 ? null : (this.#ownSession(id, reviewer) ?? this.id());
+    return this.review(id, { source, session });
   }
 
   /** */
