@@ -1,7 +1,7 @@
 /**
  * `npm test`: every test there is, in three runs. Unit tests first, then the tests that start daemons,
  * databases, lab hosts and browsers, both side by side; last, one file at a time, those that hold a
- * deadline or kill at random and so want the machine for themselves.
+ * deadline and so want the machine for themselves.
  *
  * `npm test -- audit guard` runs only the files whose path contains one of the words.
  *
@@ -54,7 +54,8 @@ function run(title: string, files: readonly string[], concurrency: number): Outc
   const { ok, failed } = runOnce(title, files, concurrency);
   const mayRetry = process.env['HOLDFAST_TEST_RETRY'] === '1' && failed.length > 0 && failed.length <= MAX_RETRIES;
   if (ok || !mayRetry) return { ok, flaky: [] };
-  return { ok: runOnce(`${title}, once more`, failed, 1).ok, flaky: failed };
+  const again = runOnce(`${title}, once more`, failed, 1);
+  return { ok: again.ok, flaky: failed.filter((file) => !again.failed.includes(file)) };
 }
 
 const words = process.argv.slice(2);
@@ -62,7 +63,7 @@ const wanted = listFiles().filter(
   (file) => /\.test\.tsx?$/.test(file) && (words.length === 0 || words.some((word) => file.includes(word))),
 );
 const isSlow = (file: string): boolean => /\/test\/|^e2e\//.test(file);
-const isAlone = (file: string): boolean => /^packages\/(?:sandbox|wasm-runner)\/test\/|^e2e\/chaos/.test(file);
+const isAlone = (file: string): boolean => /^packages\/(?:sandbox\/test\/|wasm-runner\/test\/deadline)/.test(file);
 const fast = wanted.filter((file) => !isSlow(file));
 const slow = wanted.filter(isSlow);
 if (wanted.length === 0) {
