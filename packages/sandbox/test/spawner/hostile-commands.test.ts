@@ -142,7 +142,8 @@ describe('much data', needs('root', 'bubblewrap'), () => {
     const grown = [memoryOf(spawnerPid, 'VmHWM'), memoryOf(process.pid, 'VmRSS')].map(
       (now, at) => now - (memoryBefore[at] ?? 0),
     );
-    for (const bytes of grown) assert.ok(bytes < 64 * MIB, `grew by ${grown.join(' and ')} bytes`);
+    // Less than went through, with what the garbage collector has not taken yet.
+    for (const bytes of grown) assert.ok(bytes < 96 * MIB, `grew by ${grown.join(' and ')} bytes`);
   });
 
   it('X-07: input that a command does not read waits here, and ends with it', async () => {
